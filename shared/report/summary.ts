@@ -1,0 +1,207 @@
+import { explain, type Outcome } from '../transaction/outcome';
+import { formatSeconds } from './duration';
+import { codeBlock, codeText, escapeText } from './markdown';
+import { Page } from './page';
+import type { CheckResult, Report, Verdict } from './report';
+import { renderTimeline } from './timeline';
+
+/** GitHub drops a summary above 1 MiB; the rest is room for what else the step writes. In bytes. */
+const budget = 900_000;
+const cutNote = '**This summary was cut here: it would be larger than GitHub shows. The JSON report has everything.**';
+
+/** Most characters of a foreign text, by where it stands. */
+const most = { name: 120, cell: 600, message: 4000, diagnostics: 4000 };
+/** Most checks whose evidence is spelled out. */
+const mostEvidence = 20;
+
+/** The report as Markdown for the job's page: what happened, where, why, what to do; then the details. */
+export function renderSummary(report: Report): string {
+  const page = new Page(budget);
+  addHeadline(page, report);
+  addHosts(page, report);
+  addFailure(page, report);
+  addNextStep(page, report);
+  addWarnings(page, report);
+  addChecks(page, report.checks);
+  addPhases(page, report);
+  addTimeline(page, report);
+  return page.toString(cutNote);
+}
+
+/** What is known when an action fails before it has a report. */
+export interface FailureNote {
+  action: string;
+  /** Whose fault, in words. */
+  whose: string;
+  code: string;
+  message: string;
+  remedy: string | null;
+}
+
+/** The failure alone, for an action that stopped before it had anything else to tell. */
+export function renderFailure(note: FailureNote): string {
+  const page = new Page(budget);
+  page.add(`## ${escapeText(note.action, most.name)}: failed`);
+  const rows = [['What happened', escapeText(note.message, most.message)]];
+  if (note.remedy !== null) rows.push(['What to do', escapeText(note.remedy, most.message)]);
+  rows.push(['Whose fault', escapeText(note.whose, most.name)], ['Code', codeText(note.code, most.name)]);
+  page.addTable(['', ''], rows);
+  return page.toString(cutNote);
+}
+
+function inWords(outcome: Outcome): string {
+  switch (outcome) {
+    case 'deployed':
+      return 'deployed';
+    case 'no-op':
+      return 'nothing to do';
+    case 'aborted':
+      return 'aborted, nothing was changed';
+    case 'rolled-back':
+      return 'rolled back and verified';
+    case 'rolled-back-unverified':
+      return 'rolled back, NOT verified';
+    case 'rollback-failed':
+      return 'ROLLBACK FAILED';
+    case 'in-doubt':
+      return 'IN DOUBT';
+  }
+}
+
+function addHeadline(page: Page, report: Report): void {
+  const version = report.version === null ? '' : ` ${escapeText(report.version, most.name)}`;
+  const place = `${escapeText(report.app, most.name)} on ${escapeText(report.environment, most.name)}`;
+  page.add(`## ${escapeText(report.action, most.name)}${version}, ${place}: ${inWords(report.outcome)}`);
+  page.add(`\n**${explain(report.outcome)}**`);
+  const facts = [`Took ${formatSeconds(report.durationSeconds)}, started ${escapeText(report.startedAt, most.name)}.`];
+  if (report.previousVersion !== null) facts.push(`Before: ${escapeText(report.previousVersion, most.name)}.`);
+  if (report.rollbackSeconds !== null) facts.push(`Rollback took ${formatSeconds(report.rollbackSeconds)}.`);
+  if (report.transactionId !== null) facts.push(`Transaction ${codeText(report.transactionId, most.name)}.`);
+  if (report.run.runner !== null) facts.push(`Runner ${escapeText(report.run.runner, most.name)}.`);
+  if (report.run.actor !== null) facts.push(`Started by ${escapeText(report.run.actor, most.name)}.`);
+  page.add(`\n${facts.join(' ')}`);
+}
+
+function addHosts(page: Page, report: Report): void {
+  page.addTable(
+    ['Host', 'State', 'Version'],
+    report.hosts.map((host) => [
+      escapeText(host.name, most.name),
+      escapeText(host.state, most.name),
+      host.version === null ? 'none or not known' : escapeText(host.version, most.name),
+    ]),
+  );
+}
+
+function addFailure(page: Page, report: Report): void {
+  const { failure } = report;
+  if (failure === null) return;
+  page.add('\n### What failed');
+  const rows = [['What happened', escapeText(failure.message, most.message)]];
+  if (failure.remedy !== undefined) rows.push(['What to do', escapeText(failure.remedy, most.message)]);
+  rows.push(['Phase', escapeText(failure.phase, most.name)]);
+  if (failure.host !== undefined) rows.push(['Host', escapeText(failure.host, most.name)]);
+  if (failure.check !== undefined) rows.push(['Check', escapeText(failure.check, most.name)]);
+  if (failure.fault !== undefined) rows.push(['Whose fault', failure.fault]);
+  page.addTable(['', ''], rows);
+}
+
+/** What a reader should do about the outcome itself, whatever its cause; null when nothing. */
+function nextStep(outcome: Outcome): string | null {
+  switch (outcome) {
+    case 'deployed':
+    case 'no-op':
+      return null;
+    case 'aborted':
+      return 'Nothing has to be cleaned up. Remove the cause and deploy again.';
+    case 'rolled-back':
+      return 'Users are served by the previous version. Remove the cause and deploy again under a new version number.';
+    case 'rolled-back-unverified':
+      return 'Look at the red checks now: the previous version is back, but users may be affected.';
+    case 'rollback-failed':
+      return 'Look at the hosts above now, then run the `recover` action. Do not deploy before it is green.';
+    case 'in-doubt':
+      return 'Bring the unreachable hosts back, then run the `recover` action. Do not deploy before it is green.';
+  }
+}
+
+function addNextStep(page: Page, report: Report): void {
+  const step = nextStep(report.outcome);
+  if (step !== null) page.add(`\n**Next:** ${step}`);
+  if (report.incident !== null) page.add(`\nIncident: ${escapeText(report.incident.url, most.cell)}`);
+  for (const { host, path } of report.forensics) {
+    page.add(`\nForensics on ${escapeText(host, most.name)}: ${codeText(path, most.cell)}`);
+  }
+}
+
+function addWarnings(page: Page, report: Report): void {
+  if (report.warnings.length === 0) return;
+  page.add('\n### Warnings\n');
+  for (const warning of report.warnings) page.add(`- ${escapeText(warning, most.cell)}`);
+}
+
+const worstFirst: readonly Verdict[] = ['fail', 'inconclusive', 'warn', 'pass'];
+
+function addChecks(page: Page, checks: readonly CheckResult[]): void {
+  if (checks.length === 0) return;
+  const sorted = checks.toSorted((a, b) => rank(a) - rank(b));
+  const counts = worstFirst
+    .map((verdict) => ({ verdict, count: checks.filter((check) => check.verdict === verdict).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ verdict, count }) => `${count} ${verdict}`);
+  page.add(`\n### Checks: ${counts.join(', ')}`);
+  page.addTable(
+    ['Verdict', 'Check', 'Host', 'What was found', 'Attempts', 'Took'],
+    sorted.map((check) => [
+      verdictCell(check),
+      escapeText(check.name, most.name),
+      escapeText(check.host ?? '', most.name),
+      escapeText(check.verdict === 'pass' ? check.found : check.message, most.cell),
+      String(check.attempts),
+      formatSeconds(check.durationSeconds),
+    ]),
+  );
+  for (const check of sorted.filter(({ verdict }) => verdict !== 'pass').slice(0, mostEvidence))
+    page.add(evidence(check));
+}
+
+/** Worst verdict first; among equals the critical ones, then what the deployment itself turned red. */
+function rank(check: CheckResult): number {
+  return worstFirst.indexOf(check.verdict) * 4 + (check.severity === 'critical' ? 0 : 2) + (check.preExisting ? 1 : 0);
+}
+
+function verdictCell(check: CheckResult): string {
+  const words = check.verdict === 'pass' ? 'pass' : `**${check.verdict}** (${check.severity})`;
+  return check.preExisting ? `${words}, red already before` : words;
+}
+
+function evidence(check: CheckResult): string {
+  const where = check.host === undefined ? '' : ` on ${escapeText(check.host, most.name)}`;
+  const parts = [`\n<details><summary>${escapeText(check.name, most.name)}${where}</summary>\n`];
+  parts.push(`Asked ${codeText(check.target, most.cell)}, expected ${escapeText(check.expected, most.cell)}.`);
+  if (check.remedy !== undefined) parts.push(`\nWhat to do: ${escapeText(check.remedy, most.cell)}`);
+  if (check.reproduce !== undefined) parts.push(`\nBy hand:\n\n${codeBlock(check.reproduce, most.cell)}`);
+  if (check.diagnostics !== undefined) parts.push(`\n${codeBlock(check.diagnostics, most.diagnostics)}`);
+  parts.push('\n</details>');
+  return parts.join('\n');
+}
+
+function addPhases(page: Page, report: Report): void {
+  if (report.phases.length === 0) return;
+  page.add('\n### Phases');
+  page.addTable(
+    ['Phase', 'Host', 'Result', 'Took', 'Detail'],
+    report.phases.map((phase) => [
+      escapeText(phase.name, most.name),
+      escapeText(phase.host ?? '', most.name),
+      phase.result === 'failed' ? '**failed**' : phase.result,
+      formatSeconds(phase.durationSeconds),
+      escapeText(phase.detail ?? '', most.cell),
+    ]),
+  );
+}
+
+function addTimeline(page: Page, report: Report): void {
+  const timeline = renderTimeline(report);
+  if (timeline !== null) page.add(`\n### Timeline\n\n${timeline}`);
+}
