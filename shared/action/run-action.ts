@@ -22,7 +22,7 @@ export interface Action {
 /** How long `main` may clean up after an error that nobody caught, in milliseconds. */
 const graceMs = 60_000;
 /** How long open handles may keep a finished action alive, in milliseconds. */
-const lingerMs = 5_000;
+const lingerMs = 2_000;
 
 /**
  * Runs an action. The step is green only if `main` itself resolved to 0: not after a throw of any kind, not after a

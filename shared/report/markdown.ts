@@ -18,9 +18,9 @@ export function escapeText(text: string, most: number): string {
   return escaped + escapePlain(plain.slice(end));
 }
 
-/** `text` as a code span. A code span in a table has no way to hold a pipe, so HTML carries it. */
+/** `text` as code within a line. A code span in a table cannot hold every text, so HTML carries it; GitHub links nothing in it. */
 export function codeText(text: string, most: number): string {
-  return `<code>${escapePlain(cut(visible(text.slice(0, most * 2)), most))}</code>`;
+  return `<code>${escapeMarkup(cut(visible(text.slice(0, most * 2)), most))}</code>`;
 }
 
 /** `text` as a block of code that nothing inside can close. */
@@ -45,12 +45,22 @@ function cut(text: string, most: number): string {
 }
 
 function escapePlain(text: string): string {
+  return escapeMarkup(unlinked(text.replace(blockStart, '\u200b$&')));
+}
+
+/** What makes a heading, a list or a rule of the line it begins. Line ends are gone, so only the first line can. */
+const blockStart = /^(#{1,6}|[-+]|\d+[.)])(?=\s|$)|^[-=]{2,}/;
+
+/** Breaks mentions and issue references with a blank without width, and nothing else: people copy these texts. */
+function unlinked(text: string): string {
+  return text.replaceAll(/(?<!\w)@(?=\w)|#(?=\d)/g, '$&\u200b');
+}
+
+function escapeMarkup(text: string): string {
   return text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
     .replaceAll(/[\\`*_{}[\]()|~!$]/g, '\\$&')
-    .replaceAll(/[@#]/g, '$&\u200b')
-    .replaceAll(/^( *)([-+=:]|\d+(?=[.)]))/gm, '$1\u200b$2')
     .replaceAll('\n', '<br>');
 }

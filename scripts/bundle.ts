@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import ncc from '@vercel/ncc';
+import type { Entry } from './entries';
+
+/** A bundle's files, by name, and the packages that went into it. */
+export interface Bundle {
+  name: string;
+  files: Map<string, Buffer>;
+  /** Folders of packages, relative to the repository: `node_modules/ssh2`. */
+  packages: string[];
+}
+
+/** Largest index.js, in bytes: an action is loaded for every step. */
+const largestBundle = 1.3 * 1000 * 1000;
+/** ssh2 ships it to speak to PuTTY on Windows; our runners are Linux. */
+const unwanted = new Set(['pagent.exe']);
+const orphanChunk = /^\d+\.index\.js$/;
+const binaryName = /\.(node|exe|dll|so|dylib|a|o|wasm)$/;
+const binaryStarts = ['\u007fELF', 'MZ', '\u00cf\u00fa\u00ed\u00fe', '\0asm'];
+
+/**
+ * Bundles one entry for Node, minified. Throws an Error that lists what must not be in a bundle: binaries, chunks that a
+ * dynamic import split off, paths of this machine, more bytes than allowed.
+ */
+export async function bundle(root: string, entry: Entry): Promise<Bundle> {
+  const { code, assets, stats } = await ncc(join(root, entry.source), {
+    cache: false,
+    minify: true,
+    quiet: true,
+    target: 'es2022',
+    transpileOnly: true,
+  });
+  const files = new Map<string, Buffer>([['index.js', Buffer.from(code)]]);
+  for (const [name, { source }] of Object.entries(assets)) {
+    if (!unwanted.has(name)) files.set(name, Buffer.from(source));
+  }
+  const problems = [...files].flatMap(([name, content]) => problemsOf(root, name, content));
+  if (problems.length > 0) throw new Error(`${entry.source}: ${problems.join('; ')}`);
+  return { name: entry.name, files, packages: packagesOf(root, stats.compilation.modules) };
+}
+
+function problemsOf(root: string, name: string, content: Buffer): string[] {
+  const problems: string[] = [];
+  if (orphanChunk.test(name)) problems.push(`${name} is a split-off chunk: no dynamic import() in bundled code`);
+  const start = content.subarray(0, 4).toString('latin1');
+  if (binaryName.test(name) || binaryStarts.some((magic) => start.startsWith(magic))) {
+    problems.push(`${name} is a binary, and binaries do not belong into dist`);
+  }
+  if (content.includes(root)) problems.push(`${name} contains the path of this checkout, ${root}`);
+  if (name === 'index.js' && content.length > largestBundle) {
+    problems.push(`index.js has ${content.length} bytes, ${largestBundle} are allowed`);
+  }
+  return problems;
+}
+
+function packagesOf(root: string, modules: Iterable<ncc.Module>): string[] {
+  const packages = new Set<string>();
+  for (const outer of modules) {
+    for (const module of [outer, ...(outer.modules ?? [])]) {
+      const match = /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(module.resource ?? '');
+      if (match) packages.add(match[0].slice(root.length + 1));
+    }
+  }
+  packages.delete('node_modules/@vercel/ncc');
+  return [...packages].sort();
+}

@@ -1,0 +1,35 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readDefinition } from './action-definition';
+import { renderActions, renderInputs, renderOutputs } from './action-docs';
+import { actionNames } from './entries';
+import { replaceRegion } from './regions';
+
+/**
+ * The READMEs with their generated tables, by path. Throws for an action whose README or marker is missing; the README
+ * of the repository has its table only if it has the markers.
+ */
+export function renderReadmes(root: string): Map<string, string> {
+  const definitions = new Map(actionNames(root).map((name) => [name, readDefinition(root, name)]));
+  const readmes = new Map<string, string>();
+  for (const [name, definition] of definitions) {
+    const file = `actions/${name}/README.md`;
+    const inputs = region(file, readText(root, file), 'inputs', renderInputs(definition));
+    readmes.set(file, region(file, inputs, 'outputs', renderOutputs(definition)));
+  }
+  if (existsSync(join(root, 'README.md'))) {
+    const replaced = replaceRegion(readText(root, 'README.md'), 'actions', renderActions(definitions));
+    if (replaced !== null) readmes.set('README.md', replaced);
+  }
+  return readmes;
+}
+
+function readText(root: string, file: string): string {
+  return readFileSync(join(root, file), 'utf8');
+}
+
+function region(file: string, text: string, name: string, content: string): string {
+  const replaced = replaceRegion(text, name, content);
+  if (replaced === null) throw new Error(`${file} has no <!-- ${name}:start --> and <!-- ${name}:end -->`);
+  return replaced;
+}
