@@ -18,5 +18,6 @@ export function renderSchemas(): Map<string, string> {
 
 /** `io`: a default makes a key optional for the one who writes, and present for the one who reads. */
 function render(schema: z.ZodType, io: 'input' | 'output', title: string, description: string): string {
-  return `${JSON.stringify({ ...z.toJSONSchema(schema, { io }), title, description }, null, 2)}\n`;
+  const { $schema, description: _, ...rest } = z.toJSONSchema(schema, { io });
+  return `${JSON.stringify({ $schema, title, description, ...rest }, null, 2)}\n`;
 }
