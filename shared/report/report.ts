@@ -22,7 +22,11 @@ export const checkResultSchema = z.strictObject({
   remedy: z.string().optional(),
   reproduce: z.string().optional().describe('a command to run the same question by hand'),
   diagnostics: z.string().optional().describe('at most 2 kB, secrets masked'),
-  attempts: z.number().int().positive(),
+  attempts: z
+    .number()
+    .int()
+    .nonnegative()
+    .describe('0: not asked, because a check it needs is red or its settings were unusable'),
   durationSeconds: seconds,
   preExisting: z.boolean().optional().describe('already red before the deployment began'),
 });

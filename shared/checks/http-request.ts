@@ -1,0 +1,146 @@
+import { type IncomingHttpHeaders, type IncomingMessage, request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import { toError } from '../errors';
+
+export interface HttpQuestion {
+  url: URL;
+  method: string;
+  headers: Readonly<Record<string, string>>;
+  body: string | null;
+  /** Bytes of the answer's body that are read; the connection is closed behind them. */
+  maxBytes: number;
+  /** Ends the question wherever it stands. */
+  signal: AbortSignal;
+}
+
+export interface HttpAnswer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  /** The body, or its first `maxBytes`. */
+  body: string;
+  /** The body went on after `maxBytes`. */
+  cut: boolean;
+  /** From the first step of the connection to the last byte read. */
+  milliseconds: number;
+}
+
+/** How far a question without an answer came. */
+export type HttpProgress = 'connecting' | 'waiting' | 'reading';
+
+/** The question got no complete answer. */
+export class NoHttpAnswer extends Error {
+  readonly url: URL;
+  readonly progress: HttpProgress;
+  /** Error code of the operating system, of TLS or of the HTTP parser; `aborted` when the signal ended it. */
+  readonly code: string;
+  /** Status of the answer that was never completed. */
+  readonly status: number | null;
+  /** What had been read of its body. */
+  readonly body: string;
+
+  constructor(
+    detail: string,
+    known: { url: URL; progress: HttpProgress; code: string; partial: { status: number; body: string } | null },
+  ) {
+    super(detail);
+    this.name = 'NoHttpAnswer';
+    this.url = known.url;
+    this.progress = known.progress;
+    this.code = known.code;
+    this.status = known.partial?.status ?? null;
+    this.body = known.partial?.body ?? '';
+  }
+}
+
+/**
+ * Asks one HTTP question over a connection of its own, so that no earlier connection hides a service that no longer
+ * accepts any. Follows no redirect, trusts no unknown certificate, asks for no compression, uses no proxy.
+ *
+ * @throws NoHttpAnswer
+ */
+export function askHttp(question: HttpQuestion): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const began = performance.now();
+    let progress: HttpProgress = 'connecting';
+    let partial: { status: number; read: () => string } | null = null;
+    const fail = (thrown: unknown) => {
+      question.signal.removeEventListener('abort', onAbort);
+      const read = partial === null ? null : { status: partial.status, body: partial.read() };
+      const known = { url: question.url, progress, code: codeOf(thrown), partial: read };
+      reject(new NoHttpAnswer(toError(thrown).message, known));
+    };
+    const onAbort = () => {
+      fail(Object.assign(new Error('stopped'), { code: 'aborted' }));
+      sent.destroy();
+    };
+
+    const secure = question.url.protocol === 'https:';
+    const sent = (secure ? tlsRequest : plainRequest)(question.url, {
+      agent: false,
+      method: question.method,
+      headers: headersOf(question),
+      rejectUnauthorized: true,
+    });
+    sent.on('error', fail);
+    sent.on('socket', (socket) => {
+      socket.once(secure ? 'secureConnect' : 'connect', () => {
+        progress = 'waiting';
+      });
+    });
+    sent.on('upgrade', (response, socket) => {
+      socket.destroy();
+      finish(response, '', false);
+    });
+    sent.on('response', (response) => {
+      progress = 'reading';
+      const reading = readBody(response, question.maxBytes);
+      partial = { status: response.statusCode ?? 0, read: reading.soFar };
+      reading.done.then((cut) => finish(response, reading.soFar(), cut), fail);
+    });
+    const finish = (response: IncomingMessage, body: string, cut: boolean) => {
+      question.signal.removeEventListener('abort', onAbort);
+      sent.destroy();
+      const milliseconds = performance.now() - began;
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body, cut, milliseconds });
+    };
+    question.signal.addEventListener('abort', onAbort, { once: true });
+    if (question.signal.aborted) onAbort();
+    else sent.end(question.body ?? undefined);
+  });
+}
+
+function headersOf({ headers, body }: HttpQuestion): Record<string, string> {
+  const given = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  return {
+    accept: '*/*',
+    'user-agent': 'deploy-safeguard',
+    ...(body === null ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+    ...given,
+  };
+}
+
+/** `done` says whether the body was cut at the limit. */
+function readBody(response: IncomingMessage, maxBytes: number): { done: Promise<boolean>; soFar: () => string } {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const done = new Promise<boolean>((resolve, reject) => {
+    response.on('data', (chunk: Buffer) => {
+      const kept = chunk.subarray(0, maxBytes - size);
+      chunks.push(kept);
+      size += kept.length;
+      if (kept.length < chunk.length) {
+        resolve(true);
+        response.destroy();
+      }
+    });
+    response.on('end', () => resolve(false));
+    response.on('error', reject);
+    response.on('close', () => reject(new Error('the connection closed in the middle of the body')));
+  });
+  return { done, soFar: () => Buffer.concat(chunks).toString('utf8') };
+}
+
+function codeOf(thrown: unknown): string {
+  const code = (thrown as NodeJS.ErrnoException).code;
+  return typeof code === 'string' ? code : 'broken';
+}

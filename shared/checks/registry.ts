@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { SafeguardError } from '../errors';
+import type { Environment } from '../manifest/environment';
+import type { Check } from './check';
+import { type CheckType, type CommonSpec, createCheck } from './check-type';
+import { commandCheck } from './types/command';
+import { httpCheck } from './types/http';
+import { serviceCheck } from './types/service';
+
+/** Every type of check; a new one is a file under types/ and a line here. */
+const types = [
+  serviceCheck, //
+  httpCheck,
+  commandCheck,
+] as readonly CheckType<never>[];
+
+const [first, ...others] = types.map((type) => type.schema);
+
+/** One entry of a suite file, of whatever type. */
+export const checkSchema = z.discriminatedUnion('type', [first as z.ZodObject, ...others]);
+
+/**
+ * The check that an entry of a suite file describes.
+ *
+ * @param entry what `checkSchema` made of it
+ * @throws SafeguardError `suite-invalid` when it does not fit the environment.
+ */
+export function checkFrom(entry: z.output<typeof checkSchema>, environment: Environment): Check {
+  const type = types.find((candidate) => candidate.type === entry['type']);
+  if (type === undefined) {
+    throw new SafeguardError(`There is no check type ${String(entry['type'])}.`, {
+      fault: 'internal',
+      code: 'check-type',
+    });
+  }
+  // The schema that accepted the entry is the one of this very type.
+  return createCheck(type as CheckType<CommonSpec>, entry as CommonSpec & typeof entry, environment);
+}

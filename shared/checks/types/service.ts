@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import { quote } from '../../host/quote';
+import type { Component, Environment, Service } from '../../manifest/environment';
+import { text } from '../../manifest/fields';
+import { didYouMean } from '../../manifest/suggest';
+import { hostsOf } from '../../manifest/topology';
+import type { Attempt, Observation, PreparedCheck } from '../check';
+import { type Bound, type CheckType, selectHosts, suiteInvalid } from '../check-type';
+import type { CheckContext, HostProbe, ServiceSample } from '../context';
+import { commonShape, hostSelection, milliseconds } from '../fields';
+import { ServiceSampler } from '../service-sampler';
+
+const schema = z.strictObject({
+  type: z
+    .literal('service')
+    .describe('Looks twice whether the service of a component runs, on every host that has it.'),
+  ...commonShape,
+  ...hostSelection,
+  component: text.describe('Component of the manifest that has a service.'),
+  between: milliseconds('0s', '1h')
+    .optional()
+    .describe('Time between the two looks. Default: health.stabilise of the environment.'),
+});
+type ServiceSpec = z.output<typeof schema>;
+
+/** What the two samples may take besides the time between them, in milliseconds. */
+const samplingMs = 20_000;
+/** Two checks that ask within this time get one answer; never more than a tenth of the time between two looks. */
+const sharedMs = 250;
+const logLines = 20;
+
+export const serviceCheck: CheckType<ServiceSpec> = {
+  type: 'service',
+  category: 'system',
+  schema,
+  bind: (spec, environment): Bound => {
+    const component = componentWithService(spec, environment);
+    const hosts = selectHosts(spec, environment, hostsOf(environment, component));
+    return bindService(component, hosts, spec.between ?? environment.health.stabiliseSeconds * 1000);
+  },
+};
+
+type ServiceBound = Bound & { timeoutMs: number };
+
+/** The check of one component's service on these hosts. `betweenMs`: milliseconds between the two looks. */
+export function bindService(
+  component: Component & { service: Service },
+  hosts: string[],
+  betweenMs: number,
+): ServiceBound {
+  return {
+    hosts,
+    takesMs: betweenMs,
+    timeoutMs: betweenMs + samplingMs,
+    prepare: (host, context) => {
+      if (host === null) throw suiteInvalid('A service check needs a host.', 'Ask it per host.');
+      return prepare(component, host, betweenMs, context);
+    },
+  };
+}
+
+function componentWithService(spec: ServiceSpec, environment: Environment): Component & { service: Service } {
+  const component = environment.components.find(({ name }) => name === spec.component);
+  const names = environment.components.filter(hasService).map(({ name }) => name);
+  if (component === undefined) {
+    throw suiteInvalid(
+      `Health check "${spec.name}" names the component "${spec.component}", which the environment ${environment.name} does not have${didYouMean(spec.component, names)}.`,
+      `Components with a service: ${names.join(', ') || 'none'}.`,
+    );
+  }
+  if (hasService(component)) return component;
+  throw suiteInvalid(
+    `Health check "${spec.name}" watches the service of component "${component.name}", which has none.`,
+    'Give the component a service in the manifest, or remove the check.',
+  );
+}
+
+export function hasService(component: Component): component is Component & { service: Service } {
+  return component.service !== null;
+}
+
+function prepare(
+  component: Component & { service: Service },
+  host: HostProbe,
+  betweenMs: number,
+  context: CheckContext,
+): PreparedCheck {
+  const reproduce = byHand(component.service);
+  return {
+    target: component.service.manager === 'systemd' ? component.service.units.join(', ') : component.name,
+    expected: `active twice, ${betweenMs / 1000} s apart, without a restart`,
+    ...(reproduce === null ? {} : { reproduce }),
+    attempt: (attempt) => watch(component, host, betweenMs, samplerOf(context), attempt),
+    diagnose: (signal) => host.logs(component.name, logLines, signal),
+  };
+}
+
+/** Checks of one run share their samples; a run has one context. */
+const samplers = new WeakMap<CheckContext, ServiceSampler>();
+
+function samplerOf(context: CheckContext): ServiceSampler {
+  const known = samplers.get(context);
+  if (known !== undefined) return known;
+  const sampler = new ServiceSampler(context.clock);
+  samplers.set(context, sampler);
+  return sampler;
+}
+
+async function watch(
+  component: Component & { service: Service },
+  host: HostProbe,
+  betweenMs: number,
+  sampler: ServiceSampler,
+  attempt: Attempt,
+): Promise<Observation> {
+  const maxAgeMs = Math.min(sharedMs, betweenMs / 10);
+  const look = async () => {
+    const all = await sampler.sample(host, maxAgeMs, attempt.signal);
+    return all.filter((sample) => sample.component === component.name);
+  };
+  const first = await look();
+  const early = compare(component.service, first, first, betweenMs);
+  if (early.verdict !== 'pass') return early;
+  await attempt.pause(betweenMs);
+  return compare(component.service, first, await look(), betweenMs);
+}
+
+/** What two looks at the units of one component say. */
+export function compare(
+  service: Service,
+  first: readonly ServiceSample[],
+  second: readonly ServiceSample[],
+  betweenMs: number,
+): Observation {
+  const expected = service.manager === 'systemd' ? service.units.length : 1;
+  if (second.length < expected) return missing(second.length, expected);
+  const down = second.filter((sample) => !sample.active);
+  const restarted = second.filter((sample) => hasRestarted(first, sample));
+  if (down.length === 0 && restarted.length === 0) {
+    return { verdict: 'pass', found: second.map(({ unit, state }) => `${unit} ${state}`).join(', ') };
+  }
+  // A crash loop is up most of the time: asked again, it would sooner or later pass between two crashes. So a service
+  // that ended while it was watched has failed for good.
+  if (restarted.length > 0) {
+    const found = restarted.map((sample) => describeRestart(first, sample, betweenMs)).join(', ');
+    return { verdict: 'fail', found, remedy: 'The service crashes after its start: read its log below.', final: true };
+  }
+  const found = down.map((sample) => `${sample.unit} ${sample.state}${countedRestarts(sample)}`).join(', ');
+  if (down.some(({ unit }) => first.some((sample) => sample.unit === unit && sample.active))) {
+    return { verdict: 'fail', found, remedy: 'The service ended after its start: read its log below.', final: true };
+  }
+  return { verdict: 'fail', found, remedy: 'The service did not come up: read its log below.' };
+}
+
+function missing(found: number, expected: number): Observation {
+  return {
+    verdict: 'inconclusive',
+    found: `no data: the host reports ${found} of ${expected} units of this component`,
+    remedy: 'See whether the units exist on the host and whether the manifest names them right.',
+  };
+}
+
+function hasRestarted(first: readonly ServiceSample[], now: ServiceSample): boolean {
+  const before = first.find((sample) => sample.unit === now.unit);
+  if (before === undefined || !before.active) return false;
+  if (before.restarts !== null && now.restarts !== null && now.restarts > before.restarts) return true;
+  if (!now.active) return false;
+  if (before.invocation !== null || now.invocation !== null) return before.invocation !== now.invocation;
+  return before.pid !== now.pid;
+}
+
+function describeRestart(first: readonly ServiceSample[], now: ServiceSample, betweenMs: number): string {
+  const before = first.find((sample) => sample.unit === now.unit);
+  const counted = now.restarts !== null && before?.restarts != null ? now.restarts - before.restarts : 0;
+  const times = counted > 0 ? `${counted} ${counted === 1 ? 'restart' : 'restarts'}` : 'a restart';
+  return `${times} of ${now.unit} within ${betweenMs / 1000} s (now ${now.state})`;
+}
+
+function countedRestarts({ restarts }: ServiceSample): string {
+  return restarts === null || restarts === 0 ? '' : ` after ${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`;
+}
+
+function byHand(service: Service): string | null {
+  switch (service.manager) {
+    case 'systemd':
+      return `systemctl status --no-pager --lines=${logLines} ${service.units.map(quote).join(' ')}`;
+    case 'command':
+      return service.status;
+    case 'process':
+      return null;
+  }
+}
