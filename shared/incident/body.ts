@@ -2,7 +2,7 @@ import { formatSeconds } from '../report/duration';
 import type { CheckResult, Report } from '../report/report';
 import type { Outcome } from '../transaction/outcome';
 import { explain } from '../transaction/outcome';
-import { block, span, titleText } from './foreign';
+import { block, cell, span, titleText } from './foreign';
 import type { Incident } from './incident';
 import { writeMarker } from './marker';
 import { fill, type Templates } from './template';
@@ -102,32 +102,33 @@ function verified(outcome: Outcome): string {
 function facts(incident: Incident): string {
   const { run } = incident;
   const rows: [string, string | null][] = [
-    ['Application', span(incident.app, most.name)],
-    ['Environment', span(incident.environment, most.name)],
-    ['Failed version', span(incident.failedVersion, most.version)],
-    ['Rollback version', incident.restoredVersion === null ? 'none' : span(incident.restoredVersion, most.version)],
+    ['Application', cell(incident.app, most.name)],
+    ['Environment', cell(incident.environment, most.name)],
+    ['Failed version', cell(incident.failedVersion, most.version)],
+    ['Rollback version', incident.restoredVersion === null ? 'none' : cell(incident.restoredVersion, most.version)],
     ['Time', minute(incident.occurredAt)],
-    ['Outcome', incident.outcome === null ? 'not known' : span(incident.outcome, most.name)],
+    ['Outcome', incident.outcome === null ? 'not known' : cell(incident.outcome, most.name)],
     ['Rollback took', incident.rollbackSeconds === null ? null : formatSeconds(incident.rollbackSeconds)],
     ['Run', runLink(run)],
-    ['Transaction', incident.transactionId === null ? null : span(incident.transactionId, most.name)],
+    ['Transaction', incident.transactionId === null ? null : cell(incident.transactionId, most.name)],
     ['Post-mortem due', minute(incident.postmortemDue)],
   ];
-  return rows.flatMap(([name, value]) => (value === null ? [] : [`| ${name} | ${value} |`])).join('\n');
+  const lines = rows.flatMap(([name, value]) => (value === null ? [] : [`| ${name} | ${value} |`]));
+  return ['| | |', '| --- | --- |', ...lines].join('\n');
 }
 
 function runLink({ url, runner, attempt, actor }: Report['run']): string {
   const parts = [url === null ? 'not a workflow run' : plainLink(url)];
   if (attempt !== null) parts.push(`attempt ${attempt}`);
-  if (runner !== null) parts.push(`runner ${span(runner, most.name)}`);
-  if (actor !== null) parts.push(`started by ${span(actor, most.name)}`);
+  if (runner !== null) parts.push(`runner ${cell(runner, most.name)}`);
+  if (actor !== null) parts.push(`started by ${cell(actor, most.name)}`);
   return parts.join(', ');
 }
 
 /** A link only where the address cannot break out of it. */
 function plainLink(url: string): string {
   const harmless = url.length <= most.address && /^https?:\/\/[A-Za-z0-9./:_~%+-]+$/.test(url);
-  return harmless ? `<${url}>` : span(url, most.address);
+  return harmless ? `<${url}>` : cell(url, most.address);
 }
 
 function failure({ failure: found, reason }: Incident): string {
@@ -177,8 +178,8 @@ function firstActions({ outcome, environment }: Incident): string[] {
 function hosts(all: Incident['hosts']): string {
   if (all.length === 0) return '';
   const rows = all.slice(0, mostHosts).map(({ name, state, version }) => {
-    const running = version === null ? 'none or not known' : span(version, most.version);
-    return `| ${span(name, most.name)} | ${span(state, most.name)} | ${running} |`;
+    const running = version === null ? 'none or not known' : cell(version, most.version);
+    return `| ${cell(name, most.name)} | ${cell(state, most.name)} | ${running} |`;
   });
   const note = leftOut(all.length - rows.length, 'host');
   return ['### Hosts', '', '| Host | State | Version |', '| --- | --- | --- |', ...rows, ...note].join('\n');
@@ -217,7 +218,7 @@ function checkSection(check: CheckResult): string {
     `- Asked: ${span(check.target, most.cell)}`,
     `- Expected: ${span(check.expected, most.cell)}`,
     `- Found: ${span(check.found, most.cell)}`,
-    `- Attempts: ${check.attempts}, in ${formatSeconds(check.durationSeconds)}`,
+    check.attempts === 0 ? '- Not asked' : `- Attempts: ${check.attempts}, in ${formatSeconds(check.durationSeconds)}`,
   ];
   if (check.remedy !== undefined) lines.push(`- What to do: ${span(check.remedy, most.cell)}`);
   if (check.reproduce !== undefined) lines.push(`- By hand: ${span(check.reproduce, most.cell)}`);

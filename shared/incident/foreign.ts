@@ -6,13 +6,21 @@ import { codeBlock } from '../report/markdown';
  * reference in there, and an address in one does not leave a trace in the issue that it points to.
  */
 
-/** One line of at most `most` characters as a code span that may also stand in a table. */
+/** One line of at most `most` characters as a code span. Not for tables; see `cell`. */
 export function span(text: string, most: number): string {
   const line = oneLine(text, most);
   if (line === '') return '(empty)';
   const fence = '`'.repeat(longestRun(line) + 1);
   const pad = line.startsWith('`') || line.endsWith('`') ? ' ' : '';
-  return `${fence}${pad}${line.replaceAll('|', '\\|')}${pad}${fence}`;
+  return `${fence}${pad}${line}${pad}${fence}`;
+}
+
+/**
+ * The same for a cell of a table. A row is split at pipes before code spans are looked for, and a backslash that happens
+ * to stand before a pipe would undo its escape; so pipes become broken bars.
+ */
+export function cell(text: string, most: number): string {
+  return span(text.replaceAll('|', '¦'), most);
 }
 
 /** Several lines, at most `most` characters, as a block of code. */
