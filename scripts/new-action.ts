@@ -5,17 +5,16 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { placeholder, problemOfName } from './action-name';
 
 const root = process.cwd();
 const template = join(root, 'action-templates/action');
-/** What the template calls itself. */
-const placeholder = 'example-action';
-const taken = new Set(['drill', placeholder]);
 
 function main(): void {
   const [name, ...rest] = process.argv.slice(2);
   if (name === undefined || rest.length > 0) throw new Error('usage: npm run new:action -- NAME');
-  refuseBadName(name);
+  const problem = problemOfName(name);
+  if (problem !== null) throw new Error(problem);
   const folders = [join('actions', name), join('__tests__/actions', name)];
   for (const folder of folders) {
     if (existsSync(join(root, folder))) throw new Error(`${folder} is there already; nothing was written`);
@@ -28,14 +27,6 @@ function main(): void {
     console.log(target);
   }
   console.log(nextSteps(name));
-}
-
-function refuseBadName(name: string): void {
-  const wellFormed = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name) && name.length <= 40;
-  if (!wellFormed) {
-    throw new Error(`"${name}" is no name for an action: lower-case words joined by hyphens, at most 40 characters`);
-  }
-  if (taken.has(name) || name.endsWith('-post')) throw new Error(`"${name}" is taken: dist/${name} is something else`);
 }
 
 function filesBelow(folder: string): string[] {

@@ -12,7 +12,7 @@ const secretName = /(^|-)(key|token|secret|password|passphrase)$|webhook-url$/;
 const secretReader = /Secret$/;
 
 it('there are actions to hold to the contract', () => {
-  expect(names).toContain('incident');
+  expect(names).not.toEqual([]);
 });
 
 describe.each(names)('the action %s', (name) => {
