@@ -72,13 +72,12 @@ describe.each(nodes)('on %s', (_label, node) => {
     },
   );
 
-  it.each(bundles.filter((name) => name.endsWith('-post')))(
-    '%s without a main step before it is no stack trace',
-    (name) => {
+  it('post steps without a main step before them print no stack trace', () => {
+    for (const name of bundles.filter((bundle) => bundle.endsWith('-post'))) {
       const { stdout, stderr } = run(node, name);
       expect(stdout + stderr).not.toMatch(/^ +at |node:internal|Cannot find module/m);
-    },
-  );
+    }
+  });
 
   it.each(bundles.filter((name) => name === 'drill'))('%s refuses an option that it does not know', (name) => {
     const { status, stdout, stderr } = spawnSync(node, [join(elsewhere, name, 'index.js'), '--no-such-option'], {
