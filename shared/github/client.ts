@@ -14,6 +14,8 @@ export interface GithubOptions {
   log: Log;
   /** GitHub refuses requests without one. */
   userAgent: string;
+  /** How requests leave this machine; see `fetchFor`. Default: Node's own fetch. */
+  fetch?: typeof fetch;
   /** Longest time that one request may take, in milliseconds. Default 15 s. */
   requestTimeoutMs?: number;
   /** Longest time that this client waits in all because GitHub asked for it, in seconds. Default 120. */
@@ -44,7 +46,7 @@ export function createGithub(options: GithubOptions): Github {
     baseUrl: checkedBaseUrl(options.baseUrl),
     userAgent: options.userAgent,
     log: quietLog(log, redact),
-    request: { fetch: fetchWhole(options.requestTimeoutMs ?? 15_000) },
+    request: { fetch: fetchWhole(options.requestTimeoutMs ?? 15_000, options.fetch) },
     retry: { doNotRetry: refusals, retries: options.retries ?? 3, retryAfterBaseValue: options.pace?.secondMs ?? 1000 },
     throttle: throttle(options),
   });

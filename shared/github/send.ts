@@ -16,12 +16,12 @@ export class NoAnswer extends Error {
  * A fetch whose promise settles only when the whole answer is here, within `timeoutMs`. The plain one resolves with the
  * headers, and a body that is cut off afterwards would be read as an empty one. Rejects with NoAnswer.
  */
-export function fetchWhole(timeoutMs: number): typeof fetch {
+export function fetchWhole(timeoutMs: number, send: typeof fetch = fetch): typeof fetch {
   return async (target, init) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = init?.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
     try {
-      const response = await fetch(target, { ...init, signal });
+      const response = await send(target, { ...init, signal });
       const body = await readBounded(response);
       return new Response(bodiless.has(response.status) ? null : body, {
         status: response.status,

@@ -8,6 +8,7 @@ import { systemClock } from '../../../shared/clock';
 import { SafeguardError } from '../../../shared/errors';
 import { createGithub } from '../../../shared/github/client';
 import { createIssues, type Repository } from '../../../shared/github/issues';
+import { fetchFor } from '../../../shared/github/proxy';
 import { githubIssueSink } from '../../../shared/incident/sinks/github-issue';
 import { renderDelivered, renderUndelivered } from '../../../shared/incident/summary';
 import { loadTemplates } from '../../../shared/incident/template';
@@ -25,6 +26,7 @@ async function main({ log, facts }: Runtime): Promise<0 | 1> {
     token: inputs.githubToken,
     baseUrl: facts.apiUrl,
     userAgent: 'deploy-safeguard',
+    fetch: fetchFor(process.env),
     log,
   });
   const sink = githubIssueSink({
