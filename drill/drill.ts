@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { renderPage } from '../shared/report/html';
 import type { Options } from './options';
 import { drillPage } from './page';
-import { playScenario } from './playing';
+import { type Audience, playScenario } from './playing';
 import type { Progress } from './progress';
 import { type DrillResult, renderJson, writeResult } from './result-files';
 import type { PlayedScenario, Scenario } from './scenario';
@@ -69,11 +69,24 @@ async function playAll(stage: Stage, request: DrillRequest): Promise<PlayedScena
   for (const [index, scenario] of scenarios.entries()) {
     if (request.signal.aborted) break;
     progress.scenario(index + 1, scenarios.length, scenario.title);
-    const result = await playScenario(scenario, stage, progress);
+    const result = await playScenario(scenario, stage, whileGoing(progress, request.signal));
+    if (request.signal.aborted) break;
     progress.done(result);
     played.push(result);
   }
   return played;
+}
+
+/** After the end was ordered, a scenario that still winds down has nothing to say any more. */
+function whileGoing(audience: Audience, signal: AbortSignal): Audience {
+  return {
+    tell: (text) => {
+      if (!signal.aborted) audience.tell(text);
+    },
+    fact: (fact) => {
+      if (!signal.aborted) audience.fact(fact);
+    },
+  };
 }
 
 function verdict(result: DrillResult): string {
