@@ -19,7 +19,7 @@ const harmlessInShell = /^[A-Za-z0-9._+:@%][A-Za-z0-9._+:@%-]*$/;
 /** What is wrong with the placeholders of a text, one sentence each; `$${…}` stands for a literal `${…}`. */
 export function placeholderProblems(text: string, kind: TextKind, perHost: boolean): string[] {
   return [...text.matchAll(pattern)].flatMap(([whole, name = '']) => {
-    if (isLiteral(whole, name, kind)) return [];
+    if (whole.startsWith('$$') || (kind === 'shell' && isForShell(name))) return [];
     if (name === 'version') return [];
     if (hostNames.includes(name)) {
       if (perHost) return [];
@@ -45,9 +45,9 @@ function known(kind: TextKind): string {
   return names.join(', ');
 }
 
-function isLiteral(whole: string, name: string, kind: TextKind): boolean {
-  if (whole.startsWith('$$')) return true;
-  return kind === 'shell' && name !== 'version' && !/^[A-Za-z_]\w*\.\w+$/.test(name);
+/** Whether a shell command means the name for the shell: what has no dot and is not the version. */
+function isForShell(name: string): boolean {
+  return name !== 'version' && !/^[A-Za-z_]\w*\.\w+$/.test(name);
 }
 
 /** What the placeholders of one run and one host stand for. */
@@ -91,7 +91,8 @@ export function fillUrl(url: string, values: PlaceholderValues): string {
  */
 export function fillShell(text: string, values: PlaceholderValues): string {
   return text.replace(pattern, (whole, name: string) => {
-    if (isLiteral(whole, name, 'shell')) return whole;
+    if (isForShell(name)) return whole;
+    if (whole.startsWith('$$')) return whole.slice(1);
     const value = standsFor(whole, name, values);
     if (harmlessInShell.test(value)) return value;
     throw new SafeguardError(`The value of ${whole}, ${JSON.stringify(value)}, cannot stand in a shell command.`, {

@@ -77,7 +77,7 @@ function urlProblem(template: string): string | null {
   if (!/^https?:\/\//i.test(template)) {
     return `${show(template)} is not allowed: an address begins with http:// or https://`;
   }
-  const sample = template.replace(/\$\{[^}]*\}/g, '1');
+  const sample = template.replace(/\[\$\{[^}]*\}\]|\$\{[^}]*\}/g, '1');
   if (!URL.canParse(sample)) return `${show(template)} is not a web address`;
   const { username, password } = new URL(sample);
   if (username === '' && password === '') return null;

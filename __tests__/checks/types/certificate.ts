@@ -1,0 +1,21 @@
+/** A self-signed certificate for localhost that nobody trusts, valid for a hundred years. */
+export const certificate = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgnPlXa1/wUgrzZlCh
+MI0F9tjFv7WDUO4nARv7Hmrk1w2hRANCAARO4wdxER3audYqkTDoQfQE6aAikRZ+
+4WXk5yiNr/T0vYCpmgwJZtZSc5d23fxR3jxl57ZCzyeoh2BUq2ZLaf+Q
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBfjCCASWgAwIBAgIUNhbHSwuaGeepoCLNKT6FLOF2ZwkwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTAxMTAyOVoYDzIxMjYxMDI4
+MDExMDI5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARO4wdxER3audYqkTDoQfQE6aAikRZ+4WXk5yiNr/T0vYCpmgwJZtZS
+c5d23fxR3jxl57ZCzyeoh2BUq2ZLaf+Qo1MwUTAdBgNVHQ4EFgQUs2E17UTSdSs1
+8CVjLrEISBeAr8QwHwYDVR0jBBgwFoAUs2E17UTSdSs18CVjLrEISBeAr8QwDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiAcwlnkXPqWRwcshcpcqotw
+Bxnt9ItNd+t0Kxz8uZShGgIgEaMq2N0H8AWSf7Wn5Gv0Gddejdr6uv4abxUsjyqa
+K78=
+-----END CERTIFICATE-----
+`,
+};
