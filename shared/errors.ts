@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** Whose fault a failure is: it decides who has to act and what the remedy talks about. */
 export type Fault = 'configuration' | 'host' | 'network' | 'github' | 'internal';
 
@@ -39,7 +41,8 @@ export class UnreachableError extends SafeguardError {
 
 /** Turns anything that was thrown into an Error, so that a non-Error throw can never pass for success. */
 export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
+  // An error of another realm (a vm context, as in test runners) is no instance of this realm's Error.
+  if (thrown instanceof Error || types.isNativeError(thrown)) return thrown;
   return new Error(`a value that is not an Error was thrown: ${String(thrown)}`);
 }
 

@@ -1,0 +1,9 @@
+const base = require('./jest.config.js');
+
+/** Tests against the real OpenSSH server; they need Debian's openssh-server (or the like), so they run apart. */
+/** @type {import('jest').Config} */
+module.exports = {
+  ...base,
+  testMatch: ['<rootDir>/__tests__/sshd/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/'],
+};
