@@ -27,10 +27,13 @@ import { file, folder, symlink, tar } from './archive';
 
 const run = promisify(execFile);
 const sha256 = (content: Buffer) => createHash('sha256').update(content).digest('hex');
-const hasZstd = await run('zstd', ['--version']).then(
-  () => true,
-  () => false,
-);
+const works = (program: string, ...args: string[]) =>
+  run(program, args).then(
+    () => true,
+    () => false,
+  );
+const hasBusybox = await works('busybox', 'tar', '--help');
+const hasZstd = await works('zstd', '--version');
 
 let root: string;
 let temp: string;
@@ -118,6 +121,19 @@ describe('an archive', () => {
       await run('tar', [`--format=${format}`, '-czf', path, '-C', join(root, 'src'), '.']);
       await expect(prepareArtifact(path, { temp })).resolves.toMatchObject({ entries: 7, unpackedBytes: 2 });
     }
+  });
+
+  it('that is touched while it is read is refused', async () => {
+    const path = await write('a.tar', await tar(file('a', Buffer.alloc(20_000_000))));
+    let running = true;
+    const attempt = prepareArtifact(path, { temp }).finally(() => {
+      running = false;
+    });
+    const touch = async () => {
+      for (let second = 1; running; second += 1) await utimes(path, second, second);
+    };
+    const [verdict] = await Promise.allSettled([attempt, touch()]);
+    expect(verdict).toMatchObject({ status: 'rejected', reason: { code: 'artifact-changed' } });
   });
 
   it('stops when the caller stops', async () => {
@@ -233,6 +249,12 @@ describe('a folder', () => {
     await mkdir(out);
     await run('tar', ['-xf', artifact.path, '-C', out]);
     await run('diff', ['-r', join(root, 'one'), out]);
+    if (hasBusybox) {
+      const other = join(root, 'busybox');
+      await mkdir(other);
+      await run('busybox', ['tar', '-xf', artifact.path, '-C', other]);
+      await run('diff', ['-r', join(root, 'one'), other]);
+    }
     const { stdout } = await run('tar', ['--numeric-owner', '--utc', '-tvf', artifact.path]);
     expect(stdout).toMatch(/^-rwxr-xr-x 0\/0 +10 1970-01-01 00:00 bin\/run$/m);
     expect(stdout).toMatch(/^lrwxrwxrwx 0\/0 +0 1970-01-01 00:00 link -> lib\/a$/m);

@@ -68,5 +68,5 @@ it('what is accepted unpacks without an error and stays in its folder', async ()
     expect(verdict).toMatchObject({ entries: count });
   }
   expect(accepted).toBeGreaterThan(30);
-  expect(accepted).toBeLessThan(370)
+  expect(accepted).toBeLessThan(370);
 });

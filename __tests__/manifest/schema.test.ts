@@ -270,6 +270,17 @@ describe('rules between the parts', () => {
     expect(lines[0]).toContain(message);
   });
 
+  it('places several complaints about one value at that value', () => {
+    const lines = complaints({
+      components: '{ a: { root: /opt/x, artifact: a } }',
+      rest: ['paths: { state: /opt/x/state, captures: /opt/x/captures }'],
+    });
+    expect(lines.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+      'm.yml:5:30: environments.staging.components.a.root:',
+      'm.yml:5:30: environments.staging.components.a.root:',
+    ]);
+  });
+
   it('refuses a canary without components', () => {
     const hosts = '{ a: { address: a, user: u, roles: [web] }, b: { address: b, user: u, roles: [db] } }';
     const components = '{ api: { roles: [web], root: /opt/a, artifact: a } }';
