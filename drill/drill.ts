@@ -110,7 +110,10 @@ async function stayUp(stage: Stage, progress: Progress, signal: AbortSignal): Pr
     progress.line(`  state     ${host.folder}/var/lib/deploy-safeguard`);
   }
   progress.line();
-  progress.line(`GitHub      ${stage.github.url}/repos/example/shop/issues`);
+  progress.line('GitHub');
+  progress.line(
+    `  curl -H 'Authorization: Bearer ${stage.github.token}' ${stage.github.url}/repos/example/shop/issues`,
+  );
   if (!signal.aborted) await once(signal, 'abort');
 }
 

@@ -25,7 +25,8 @@ export class EmbeddedGithub {
   readonly repository: Repository;
   readonly runs = new WorkflowRuns();
   readonly requests: RecordedRequest[] = [];
-  private readonly token: string;
+  /** What clients have to send. */
+  readonly token: string;
   private readonly routes: Route[];
   private readonly server: Server;
   private readonly resetsAt = Math.floor(Date.now() / 1000) + 3600;

@@ -31,7 +31,7 @@ export function drillPage(result: DrillResult): Page {
       { value: `${facts.filter((fact) => fact.ok).length} of ${facts.length}`, label: 'facts held' },
       { value: `${seconds} s`, label: 'for everything' },
     ],
-    proofs: scenarios.map(({ title, proves, ok }) => ({ title, text: proves, ok })),
+    proofs: scenarios.map(({ claim, proves, ok }) => ({ title: claim, text: proves, ok })),
     cards: scenarios.map(cardOf),
     footer: `Made by the drill of deploy-safeguard on ${minute(result.endedAt)}, with Node ${result.node.replace(/^v/, '')}. The page is one file; nothing in it is loaded from elsewhere.`,
   };

@@ -64,11 +64,12 @@ export async function playScenario(scenario: Scenario, stage: Stage, audience: A
     note({ text: 'the scenario could be played to its end', ok: false, found: toError(thrown).message });
   }
   const endedAt = Date.now();
-  const { name, title, story, proves, expected } = scenario;
+  const { name, title, story, claim, proves, expected } = scenario;
   return {
     name,
     title,
     story,
+    claim,
     proves,
     expected,
     outcome,

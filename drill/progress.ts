@@ -103,7 +103,7 @@ export class Progress {
     if (this.step === null) return;
     this.frame = (this.frame + 1) % frames.length;
     const seconds = ((Date.now() - this.stepStart) / 1000).toFixed(1);
-    const width = Math.max(20, (this.out.columns ?? 80) - 1);
+    const width = Math.max(20, (this.out.columns || 80) - 1);
     const text = `${seconds.padStart(6)} s  ${this.step} ${frames[this.frame]}`.slice(0, width);
     this.out.write(`\r\u001b[2K${text}`);
   }

@@ -31,6 +31,7 @@ export interface PlayedScenario {
   name: string;
   title: string;
   story: string;
+  claim: string;
   proves: string;
   expected: string;
   outcome: string;
@@ -70,7 +71,9 @@ export interface Scenario {
   title: string;
   /** What happens, for a reader who knows no commands. */
   story: string;
-  /** What has been shown when it passes. */
+  /** What has been shown when it passes, in a few words. */
+  claim: string;
+  /** The same in a sentence or two. */
   proves: string;
   expected: string;
   /** Returns the outcome that is compared with the expected one. */

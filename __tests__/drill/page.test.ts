@@ -36,6 +36,7 @@ describe('the page', () => {
       name: 'x',
       title: hostile,
       story: hostile,
+      claim: hostile,
       proves: hostile,
       outcome: hostile,
       ok: false,

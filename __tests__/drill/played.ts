@@ -37,6 +37,7 @@ function switching(name: string, before: string, after: string, at: number, leng
     name,
     title: 'A good deployment',
     story: 'The state of both hosts is captured, then the next version is deployed over the running one.',
+    claim: 'Live only once it is proved healthy',
     proves: 'The everyday case: new version on every host, verified over HTTP, the previous one kept as the way back.',
     expected: 'deployed',
     outcome: 'deployed',

@@ -7,6 +7,7 @@ export const failingVersion: Scenario = {
   title: 'A version that fails its health checks',
   story:
     'The new version starts, looks well for a moment and then reports itself unhealthy. Nobody is watching. Both hosts go back to the previous version, and an incident is opened.',
+  claim: 'A bad version withdraws itself',
   proves:
     'A bad version is withdrawn from every host by itself, the old one is verified by the same checks, the workflow is red, and one incident says what happened.',
   expected: 'rolled-back',

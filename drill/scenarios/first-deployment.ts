@@ -7,6 +7,7 @@ export const firstDeployment: Scenario = {
   title: 'First deployment',
   story:
     'Two empty hosts get the application for the first time: nothing runs on them yet, so there is nothing to go back to.',
+  claim: 'A new host needs no preparation',
   proves: 'A host needs nothing but a shell. Both hosts go live together, after every health check was green.',
   expected: 'deployed',
   async play(play) {

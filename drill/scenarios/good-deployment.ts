@@ -6,6 +6,7 @@ export const goodDeployment: Scenario = {
   name: 'good-deployment',
   title: 'A good deployment',
   story: 'The state of both hosts is captured, then the next version is deployed over the running one.',
+  claim: 'Live only once it is proved healthy',
   proves: 'The everyday case: new version on every host, verified over HTTP, the previous one kept as the way back.',
   expected: 'deployed',
   async play(play) {

@@ -1,7 +1,7 @@
 import { releases } from '../application/artifacts';
 import { allRun, type Sighting } from '../observer';
 import type { Play, Scenario } from '../scenario';
-import { describe, expectAllOn, expectExit, expectNoLeftovers, outcomeOf } from './expectations';
+import { describe, expectAllOn, expectExit, expectNoLeftovers, lastWords, outcomeOf } from './expectations';
 
 /** Longest time that the hosts may take from the loss of the runner: their lease, and a restart of the services. */
 const revertWithinMs = 15_000;
@@ -12,6 +12,7 @@ export const killedRunner: Scenario = {
   title: 'The runner dies in the middle',
   story:
     'Both hosts have switched to the new version, but nobody has confirmed it yet. At that moment the runner is killed: no clean-up step runs, no connection is closed.',
+  claim: 'Unconfirmed code never stays',
   proves:
     'Unconfirmed code never stays. The hosts revert by themselves when their lease ends, without a runner and without a network; afterwards recover brings everything to one verified version.',
   expected: 'rolled-back',
@@ -20,10 +21,10 @@ export const killedRunner: Scenario = {
     const good = releases.second.version;
     const { observer } = play.stage;
     play.tell(`deploy ${version} and wait until every host has switched`);
-    await killAfterSwitch(play, version);
+    const killed = await killAfterSwitch(play, version);
     play.tell('wait for the hosts to revert by themselves');
     const killedAt = Date.now();
-    const reverted = await observer.until((seen) => allRun(seen, good), revertWithinMs);
+    const reverted = killed && (await observer.until((seen) => allRun(seen, good), revertWithinMs));
     const seconds = ((Date.now() - killedAt) / 1000).toFixed(1);
     play.expect(
       `the hosts reverted by themselves within ${revertWithinMs / 1000} s`,
@@ -47,7 +48,7 @@ export const killedRunner: Scenario = {
   },
 };
 
-async function killAfterSwitch(play: Play, version: string): Promise<void> {
+async function killAfterSwitch(play: Play, version: string): Promise<boolean> {
   const { observer, github, primary } = play.stage;
   const runId = play.nextRun();
   github.runs.set(runId, 'in_progress');
@@ -57,8 +58,10 @@ async function killAfterSwitch(play: Play, version: string): Promise<void> {
   play.mark({ kind: 'killed', text: 'runner killed' });
   const result = await running.finished;
   github.runs.set(runId, 'completed');
-  play.keep(result);
-  play.expect('the runner was killed after the switch and before the end', switched && result.signal === 'SIGKILL');
+  const step = play.keep(result);
+  const killed = switched && result.signal === 'SIGKILL';
+  play.expect('the runner was killed after the switch and before the end', killed, lastWords(step));
+  return killed;
 }
 
 function switchedTo(seen: readonly Sighting[], version: string): boolean {

@@ -6,6 +6,7 @@ export const sameVersionAgain: Scenario = {
   name: 'same-version-again',
   title: 'The same version again',
   story: 'Somebody starts the same deployment a second time, for example by re-running the workflow.',
+  claim: 'Repeating is harmless',
   proves: 'Repeating a deployment is safe: nothing is uploaded, switched or restarted, and the checks still run.',
   expected: 'no-op',
   async play(play) {

@@ -7,6 +7,7 @@ export const twoDeployers: Scenario = {
   name: 'two-deployers',
   title: 'Two deployments at once',
   story: 'Two people deploy different versions at the same moment, from two runners.',
+  claim: 'Only one deployment at a time',
   proves:
     'The lock lives on the hosts. One deployment wins completely; the other is refused and told whose run is in the way.',
   expected: 'deployed + refused',
