@@ -51,7 +51,7 @@ async function expectInside(release: string): Promise<number> {
 
 it('what is accepted unpacks without an error and stays in its folder', async () => {
   let accepted = 0;
-  for (let seed = 0; seed < 400; seed += 1) {
+  for (let seed = 0; seed < 200; seed += 1) {
     const members = randomMembers(generator(seed));
     const archive = join(root, `${seed}.tar`);
     await writeFile(archive, await tar(...members));
@@ -67,6 +67,6 @@ it('what is accepted unpacks without an error and stays in its folder', async ()
     expect(await readdir(join(around, 'deep'))).toEqual(['release']);
     expect(verdict).toMatchObject({ entries: count });
   }
-  expect(accepted).toBeGreaterThan(30);
-  expect(accepted).toBeLessThan(370);
+  expect(accepted).toBeGreaterThan(25);
+  expect(accepted).toBeLessThan(170);
 });
