@@ -106,4 +106,15 @@ describe('outputs', () => {
     expect(text).toMatch(/name=count::0\n/);
     expect(text).toMatch(/name=fine::false\n/);
   });
+
+  it('says that an output could not be written, and why', () => {
+    process.env['GITHUB_OUTPUT'] = '/no/such/file';
+    try {
+      expect(() => setOutputs({ outcome: 'deployed' }, recordingLog())).toThrow(
+        /`outcome` could not be written: .*\/no\/such\/file/,
+      );
+    } finally {
+      delete process.env['GITHUB_OUTPUT'];
+    }
+  });
 });

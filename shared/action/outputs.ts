@@ -1,4 +1,5 @@
 import { setOutput } from '@actions/core';
+import { SafeguardError, toError } from '../errors';
 import type { Log } from '../ports';
 import { containsSecret, maskDeep } from './secrets';
 
@@ -7,7 +8,8 @@ export type OutputValue = string | number | boolean | null | object;
 
 /**
  * Sets the outputs of the step. A plain value that contains a secret is left out with a warning: the runner would drop
- * it anyway, without saying so.
+ * it anyway, without saying so. Throws SafeguardError, fault `configuration`, code `output-not-written`, when the runner's
+ * disk refuses: later steps would read nothing.
  */
 export function setOutputs(values: Readonly<Record<string, OutputValue>>, log: Log): void {
   for (const [name, value] of Object.entries(values)) {
@@ -15,8 +17,21 @@ export function setOutputs(values: Readonly<Record<string, OutputValue>>, log: L
     if (containsSecret(text)) {
       log.warning(`The output \`${name}\` is not set, because its value contains a secret.`);
     } else {
-      setOutput(name, text);
+      writeOutput(name, text);
     }
+  }
+}
+
+function writeOutput(name: string, text: string): void {
+  try {
+    setOutput(name, text);
+  } catch (error) {
+    throw new SafeguardError(`The output \`${name}\` could not be written: ${toError(error).message}.`, {
+      fault: 'configuration',
+      code: 'output-not-written',
+      remedy: 'Free space on the runner and check that its user may write to the file in GITHUB_OUTPUT.',
+      cause: error,
+    });
   }
 }
 
