@@ -119,10 +119,28 @@ function readKey(type: string, encoded: string): HostKey | string {
   if (!keyTypes.has(type)) return `key type ${JSON.stringify(shorten(type))} is not supported`;
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) return 'the key is not base64 text';
   const blob = Buffer.from(encoded, 'base64');
-  const length = blob.length >= 4 ? blob.readUInt32BE(0) : 0;
-  const inner = blob.subarray(4, 4 + length).toString('latin1');
-  if (inner !== type || blob.length <= 4 + length) return `the key is damaged or is not of type ${type}`;
+  const fields = wireFields(blob);
+  if (fields?.[0]?.toString('latin1') !== type || fields.length !== fieldCount(type)) {
+    return `the key is damaged, cut short, or not of type ${type}`;
+  }
   return { type, blob };
+}
+
+/** Fields of a public key, its type included: RFC 8709 for Ed25519, RFC 5656 for ECDSA, RFC 4253 for RSA. */
+function fieldCount(type: string): number {
+  return type === 'ssh-ed25519' ? 2 : 3;
+}
+
+/** The length-prefixed fields of a blob, or null when they do not fill it exactly. */
+function wireFields(blob: Buffer): Buffer[] | null {
+  const fields: Buffer[] = [];
+  let at = 0;
+  while (at + 4 <= blob.length) {
+    const end = at + 4 + blob.readUInt32BE(at);
+    fields.push(blob.subarray(at + 4, end));
+    at = end;
+  }
+  return at === blob.length ? fields : null;
 }
 
 function hashedName(field: string): Line['matches'] | string {

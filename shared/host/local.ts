@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { SafeguardError, toError } from '../errors';
 import type { Host } from '../manifest/environment';
@@ -53,7 +54,7 @@ class LocalLink implements HostLink {
 
   async #start(command: string, stop: AbortSignal): Promise<RunningCommand> {
     this.#closing.signal.throwIfAborted();
-    const child = await spawned(this.host, command, this.#options.cwd);
+    const child = await start(this.host, command, this.#options.cwd);
     const exited = endOf(child);
     const abandon = abandonOnce(child, exited);
     const ended = new Promise<CommandEnd>((resolve, reject) => {
@@ -100,19 +101,22 @@ function userName(variables: NodeJS.ProcessEnv): string {
   }
 }
 
-function spawned(host: string, command: string, cwd: string | undefined) {
-  const child = spawn('/bin/sh', ['-c', command], {
-    env: minimalEnvironment(process.env),
-    detached: true, // a process group of its own, so that all of it can be ended
-    stdio: ['pipe', 'pipe', 'pipe'],
-    cwd,
-  });
-  // A command that does not read its input closes the pipe; its exit code says whether that was right.
-  child.stdin.on('error', () => undefined);
-  return new Promise<typeof child>((resolve, reject) => {
-    child.once('spawn', () => resolve(child));
-    child.once('error', (error) => reject(spawnError(host, error)));
-  });
+/** Rejects when the process could not be made; some reasons for that are thrown, others come as an event. */
+async function start(host: string, command: string, cwd: string | undefined): Promise<ChildProcessWithoutNullStreams> {
+  try {
+    const child = spawn('/bin/sh', ['-c', command], {
+      env: minimalEnvironment(process.env),
+      detached: true, // a process group of its own, so that all of it can be ended
+      stdio: ['pipe', 'pipe', 'pipe'],
+      cwd,
+    });
+    // A command that does not read its input closes the pipe; its exit code says whether that was right.
+    child.stdin.on('error', () => undefined);
+    await once(child, 'spawn');
+    return child;
+  } catch (error) {
+    throw spawnError(host, toError(error));
+  }
 }
 
 function spawnError(host: string, cause: Error): SafeguardError {
