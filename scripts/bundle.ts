@@ -14,6 +14,11 @@ export interface Bundle {
 const largestBundle = 1.3 * 1000 * 1000;
 /** ssh2 ships it to speak to PuTTY on Windows; our runners are Linux. */
 const unwanted = new Set(['pagent.exe']);
+/**
+ * @actions/core loads an HTTP client, and with it all of undici, for OIDC tokens, which no action here asks for: a third of
+ * a bundle. A built-in module takes its place; a call of getIDToken would throw.
+ */
+const unused = { '@actions/http-client': 'node:http', '@actions/http-client/lib/auth': 'node:http' };
 const orphanChunk = /^\d+\.index\.js$/;
 const binaryName = /\.(node|exe|dll|so|dylib|a|o|wasm)$/;
 const binaryStarts = ['\u007fELF', 'MZ', '\u00cf\u00fa\u00ed\u00fe', '\0asm'];
@@ -25,6 +30,7 @@ const binaryStarts = ['\u007fELF', 'MZ', '\u00cf\u00fa\u00ed\u00fe', '\0asm'];
 export async function bundle(root: string, entry: Entry): Promise<Bundle> {
   const { code, assets, stats } = await ncc(join(root, entry.source), {
     cache: false,
+    externals: unused,
     minify: true,
     quiet: true,
     target: 'es2022',

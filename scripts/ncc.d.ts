@@ -5,6 +5,8 @@ declare module '@vercel/ncc' {
   namespace ncc {
     interface Options {
       cache: boolean;
+      /** Names of modules that are required at run time instead, and under which name. */
+      externals: Record<string, string>;
       minify: boolean;
       quiet: boolean;
       target: string;

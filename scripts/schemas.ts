@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { manifestSchema } from '../shared/manifest/schema';
 import { reportSchema } from '../shared/report/report';
 
