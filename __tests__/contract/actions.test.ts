@@ -27,9 +27,12 @@ describe.each(names)('the action %s', (name) => {
     expect([...new Set(readings.map(({ input }) => input))].sort()).toEqual(declared);
   });
 
-  it('sets exactly the outputs that it declares', () => {
-    const set = new Set(sources.flatMap(({ outputs }) => [...outputs]));
-    expect([...set].sort()).toEqual(Object.keys(definition.outputs).sort());
+  it('sets every output that it declares, and in its own code no other', () => {
+    const set = sources.flatMap(({ outputs }) => outputs);
+    const outputs = Object.keys(definition.outputs);
+    expect(outputs.filter((output) => !set.some((setting) => setting.output === output))).toEqual([]);
+    const own = set.filter(({ file }) => file.startsWith(`actions/${name}/`));
+    expect(own.filter(({ output }) => !outputs.includes(output))).toEqual([]);
   });
 
   it('names every input and output in its source', () => {

@@ -27,15 +27,15 @@ export interface Reading {
 
 export interface Sources {
   readings: Reading[];
-  /** Names of outputs that are set with a literal name. */
-  outputs: Set<string>;
+  /** Outputs that are set with a literal name. */
+  outputs: { output: string; file: string }[];
   /** Calls whose input or output cannot be told from the source: `file: code`. */
   opaque: string[];
 }
 
 /** What an action's code reads and sets, in its own files and in all of ours that they import. */
 export function inspectSources(root: string, entry: string): Sources {
-  const sources: Sources = { readings: [], outputs: new Set(), opaque: [] };
+  const sources: Sources = { readings: [], outputs: [], opaque: [] };
   const files = reachable(root, entry).filter(({ fileName }) => fileName !== readersFile);
   const known = new Map(readers.map((name) => [name, name]));
   for (let size = -1; size !== known.size; ) {
@@ -118,8 +118,9 @@ function inspectOutputs(file: ts.SourceFile, call: ts.CallExpression, sources: S
   }
   for (const property of values.properties) {
     const { name } = property;
-    if (name && (ts.isIdentifier(name) || ts.isStringLiteral(name))) sources.outputs.add(name.text);
-    else sources.opaque.push(`${file.fileName}: ${property.getText()}`);
+    if (name && (ts.isIdentifier(name) || ts.isStringLiteral(name))) {
+      sources.outputs.push({ output: name.text, file: file.fileName });
+    } else sources.opaque.push(`${file.fileName}: ${property.getText()}`);
   }
 }
 
