@@ -1,5 +1,5 @@
 import { basename, join, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { SafeguardError } from '../errors';
 import type { Component, Environment } from '../manifest/environment';
 import { show } from '../manifest/text';

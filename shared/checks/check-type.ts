@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { SafeguardError } from '../errors';
 import type { Environment, Host } from '../manifest/environment';
 import { didYouMean } from '../manifest/suggest';

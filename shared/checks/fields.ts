@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { durationMs } from '../manifest/duration';
 import { duration, rule, text } from '../manifest/fields';
 import { categories, severities } from './check';

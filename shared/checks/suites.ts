@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { SafeguardError, toError } from '../errors';
 import type { Environment } from '../manifest/environment';
 import { hostsOf } from '../manifest/topology';

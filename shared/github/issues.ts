@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { SafeguardError } from '../errors';
 import type { Github } from './client';
 import { type Purpose, unexpectedAnswer } from './failure';

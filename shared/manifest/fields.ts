@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { durationMs, durationPattern } from './duration';
 import { folderProblem } from './paths';
 import { show } from './text';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { outcomes } from '../transaction/outcome';
 
 /** The verdicts a single check can end with; `inconclusive` means no data, never a pass. */

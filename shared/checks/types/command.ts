@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UnreachableError } from '../../errors';
 import { secretNames, text } from '../../manifest/fields';
 import type { ExecResult } from '../../ports';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { SafeguardError } from '../../errors';
 import { quote } from '../../host/quote';
 import { show } from '../../manifest/text';

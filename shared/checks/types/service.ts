@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { quote } from '../../host/quote';
 import type { Component, Environment, Service } from '../../manifest/environment';
 import { text } from '../../manifest/fields';

@@ -1,0 +1,62 @@
+import type { AgentSource } from './agent-source';
+import { command } from './quote';
+
+/** Where the agent of one application lives on a host, and how it is started. */
+export interface AgentPlace {
+  /** `<paths.state>/<app>`, absolute. */
+  root: string;
+  sudo: boolean;
+  source: AgentSource;
+}
+
+/** Exit code 3 and this code: the host does not have this version of the agent yet. */
+export const agentMissing = 'agent-missing';
+
+const runInstalled = `a=$1; shift
+if [ -f "$a" ]; then exec /bin/sh "$a" "$@"; fi
+printf 'ds1\\tend\\tstatus=refused\\tcode=${agentMissing}\\n'
+exit 3`;
+
+// Read-only verbs must leave no trace, so on a host without the agent its text comes over standard input, line by line:
+// the shell's own `read` takes not one byte more, and what follows is the verb's input.
+const endOfAgent = '#deploy-safeguard:end-of-agent';
+const runFromInput = `t= n='
+'
+while IFS= read -r l && [ "$l" != '${endOfAgent}' ]; do t="$t$l$n"; done
+eval "$t"`;
+
+const install = `umask 022
+d=$1 f=$1/$2
+mkdir -p "$d" || exit 1
+cat >"$f.$$" && [ "$(sha256sum <"$f.$$")" = "$3  -" ] && chmod 644 "$f.$$" && { sync "$f.$$" 2>/dev/null || sync; } && mv -f "$f.$$" "$f" && exit 0
+rm -f "$f.$$"
+echo "cannot write $f as user $(id -un)" >&2
+exit 1`;
+
+function shell(place: AgentPlace, script: string, args: readonly string[]): string {
+  const sudo = place.sudo ? ['sudo', '-n'] : [];
+  return command([...sudo, '/bin/sh', '-c', script, 'agent.sh', ...args]);
+}
+
+function fileName(place: AgentPlace): string {
+  return `agent-${place.source.sha256}.sh`;
+}
+
+/** Runs a verb of the agent that is installed on the host. */
+export function verbCommand(place: AgentPlace, verb: string, args: readonly string[]): string {
+  return shell(place, runInstalled, [`${place.root}/${fileName(place)}`, '--root', place.root, verb, ...args]);
+}
+
+/** Runs a read-only verb without installing anything; `inlineInput` gives what its standard input has to be. */
+export function inlineCommand(place: AgentPlace, verb: string, args: readonly string[]): string {
+  return shell(place, runFromInput, ['--root', place.root, verb, ...args]);
+}
+
+export function inlineInput(place: AgentPlace, input: string): string {
+  return `${place.source.text}${endOfAgent}\n${input}`;
+}
+
+/** Installs the agent, whose text is the standard input, under the name of its content. */
+export function installCommand(place: AgentPlace): string {
+  return shell(place, install, [place.root, fileName(place), place.source.sha256]);
+}

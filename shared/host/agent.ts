@@ -1,0 +1,158 @@
+import type { Readable } from 'node:stream';
+import { SafeguardError, UnreachableError } from '../errors';
+import type { ExecOptions, HostLink } from '../ports';
+import {
+  type AgentPlace,
+  agentMissing,
+  inlineCommand,
+  inlineInput,
+  installCommand,
+  verbCommand,
+} from './agent-command';
+import { type AgentRecord, parseAnswer } from './wire';
+
+/** What the agent answered: it did the work, it refused and changed nothing, or it failed while doing it. */
+export interface AgentAnswer {
+  status: 'ok' | 'refused' | 'failed';
+  /** Stable identifier of a refusal or failure, for example `fenced`; empty when ok. */
+  code: string;
+  message: string;
+  /** Fields of the last line. */
+  fields: Readonly<Record<string, string>>;
+  records: readonly AgentRecord[];
+}
+
+export type AgentArguments = Readonly<Record<string, string | number>>;
+
+export interface CallOptions {
+  stdin?: string;
+  /** Milliseconds; default 30,000. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+const defaultTimeoutMs = 30_000;
+/** Longest pause in an upload's progress, in milliseconds. */
+const uploadIdleMs = 30_000;
+
+/** The typed client of the agent on one host. Verbs that change something go through `call`, the others through `ask`. */
+export class HostAgent {
+  readonly #link: HostLink;
+  readonly #place: AgentPlace;
+
+  constructor(link: HostLink, place: AgentPlace) {
+    this.#link = link;
+    this.#place = place;
+  }
+
+  get host(): string {
+    return this.#link.host;
+  }
+
+  /**
+   * A read-only verb; leaves no trace on the host, not even the agent.
+   *
+   * @throws UnreachableError when the host did not answer
+   * @throws SafeguardError `agent-answer` when what answered is not the agent
+   */
+  async ask(verb: string, args: AgentArguments, options: CallOptions = {}): Promise<AgentAnswer> {
+    const words = argumentWords(args);
+    const answer = await this.#run(verbCommand(this.#place, verb, words), options);
+    if (answer.code !== agentMissing) return answer;
+    const stdin = inlineInput(this.#place, options.stdin ?? '');
+    return this.#run(inlineCommand(this.#place, verb, words), { ...options, stdin });
+  }
+
+  /**
+   * A verb that may change something. The agent is installed first where it is missing.
+   *
+   * @throws UnreachableError when the host did not answer: the verb may or may not have run. All verbs may be repeated.
+   */
+  async call(verb: string, args: AgentArguments, options: CallOptions = {}): Promise<AgentAnswer> {
+    const text = verbCommand(this.#place, verb, argumentWords(args));
+    const answer = await this.#run(text, options);
+    if (answer.code !== agentMissing) return answer;
+    await this.#install(options.signal);
+    return this.#run(text, options);
+  }
+
+  /** Streams an artifact to the host. `open` gives a fresh stream, since a first try may have used one up. */
+  async upload(sha256: string, bytes: number, open: () => Readable, signal?: AbortSignal): Promise<AgentAnswer> {
+    const stdin = open();
+    try {
+      return await this.#run(verbCommand(this.#place, 'receive', [`sha=${sha256}`, `bytes=${bytes}`]), {
+        stdin,
+        // Only standing still ends an upload, however slow the line is.
+        timeoutMs: 24 * 3_600_000,
+        idleTimeoutMs: uploadIdleMs,
+        ...(signal ? { signal } : {}),
+      });
+    } finally {
+      stdin.destroy();
+    }
+  }
+
+  async #install(signal: AbortSignal | undefined): Promise<void> {
+    const result = await this.#link.exec(installCommand(this.#place), {
+      stdin: this.#place.source.text,
+      timeoutMs: defaultTimeoutMs,
+      ...(signal ? { signal } : {}),
+    });
+    if (result.code === 0) return;
+    throw new SafeguardError(`${this.host}: the agent could not be installed: ${firstLine(result.stderr)}`, {
+      fault: 'host',
+      code: 'no-rights',
+      host: this.host,
+      remedy: "Set 'sudo: true' for the host, give the user that folder, or set 'paths.state' in the manifest.",
+    });
+  }
+
+  async #run(text: string, options: Omit<CallOptions, 'stdin'> & Partial<ExecOptions>): Promise<AgentAnswer> {
+    const result = await this.#link.exec(text, { timeoutMs: defaultTimeoutMs, ...options });
+    const { records, complete } = parseAnswer(result.stdout);
+    const end = records.at(-1);
+    if (!complete || end === undefined) throw this.#noAnswer(result.code, result.signal, result.stderr);
+    const { status = 'failed', code = '', message = '' } = end.fields;
+    const known = status === 'ok' || status === 'refused' ? status : 'failed';
+    return { status: known, code, message, fields: end.fields, records };
+  }
+
+  #noAnswer(code: number | null, signal: string | null, stderr: string): Error {
+    const said = firstLine(stderr);
+    if (this.#place.sudo && /^sudo:/.test(said)) {
+      return new SafeguardError(`${this.host}: sudo refused to run the agent: ${said}`, {
+        fault: 'configuration',
+        code: 'sudo-refused',
+        host: this.host,
+        remedy: 'Allow the deployment user to run /bin/sh through sudo without a password.',
+      });
+    }
+    if (code === null || signal !== null) {
+      return new UnreachableError(
+        this.host,
+        `${this.host}: the agent was ended by ${signal ?? 'a lost connection'} before it answered`,
+        {
+          code: 'agent-killed',
+          remedy: 'See whether the host is out of memory or is shutting down.',
+        },
+      );
+    }
+    return new SafeguardError(
+      `${this.host}: the agent ended with exit code ${code} and no answer: ${said || 'it said nothing'}`,
+      {
+        fault: 'host',
+        code: 'agent-answer',
+        host: this.host,
+        remedy: 'See whether /bin/sh on the host is a POSIX shell and whether its login scripts print or exit.',
+      },
+    );
+  }
+}
+
+function argumentWords(args: AgentArguments): string[] {
+  return Object.entries(args).map(([key, value]) => `${key}=${value}`);
+}
+
+function firstLine(text: string): string {
+  return text.trim().split('\n')[0]?.slice(0, 500) ?? '';
+}

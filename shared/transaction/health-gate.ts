@@ -1,0 +1,39 @@
+import type { CheckResult, Failure } from '../report/report';
+
+/** What is asked of the health checks: the hosts of one wave, or everything. */
+export interface HealthScope {
+  hosts: readonly string[];
+  /** The whole suite; otherwise only what concerns the hosts of this wave. */
+  whole: boolean;
+  /** The version that has to run; null where none can be named. */
+  expectVersion: string | null;
+}
+
+export interface HealthVerdict {
+  green: boolean;
+  checks: CheckResult[];
+  /** One sentence: what decided a red verdict. */
+  summary: string;
+}
+
+/** The protocol's only question to the checks. Rejects with the signal's reason when it aborts. */
+export interface HealthGate {
+  verify(scope: HealthScope, signal?: AbortSignal): Promise<HealthVerdict>;
+}
+
+/** The failure that people read when a verdict is red: the first check that decided it. */
+export function redCheck(phase: string, verdict: HealthVerdict): Failure {
+  const rank = { fail: 0, inconclusive: 1, warn: 2, pass: 3 };
+  const [worst] = verdict.checks
+    .filter((check) => check.severity === 'critical')
+    .sort((one, other) => rank[one.verdict] - rank[other.verdict]);
+  if (worst === undefined || worst.verdict === 'pass') return { phase, fault: 'host', message: verdict.summary };
+  return {
+    phase,
+    fault: 'host',
+    check: worst.name,
+    message: worst.message,
+    ...(worst.host === undefined ? {} : { host: worst.host }),
+    ...(worst.remedy === undefined ? {} : { remedy: worst.remedy }),
+  };
+}

@@ -1,0 +1,103 @@
+import { dirname, resolve } from 'node:path';
+import type { Check } from '../checks/check';
+import { planSuite } from '../checks/plan';
+import { defaultChecks, loadSuites } from '../checks/suites';
+import { SafeguardError } from '../errors';
+import { HostAgent } from '../host/agent';
+import { agentSource } from '../host/agent-source';
+import { type Credentials, connect } from '../host/connect';
+import { createProbe } from '../host/probe';
+import type { Environment } from '../manifest/environment';
+import { loadManifest, selectEnvironment } from '../manifest/load';
+import type { Clock, HostLink, Log } from '../ports';
+import { Fleet } from './fleet';
+import type { HealthGate } from './health-gate';
+import { renderPlan } from './host-plan';
+import { componentSecrets, lookPlan, missingSecrets } from './planning';
+import { suiteGate } from './suite-gate';
+
+export interface SessionOptions {
+  manifest: string;
+  environment: string;
+  credentials: Credentials;
+  clock: Clock;
+  log: Log;
+  variables: Readonly<Record<string, string | undefined>>;
+}
+
+/** One environment with its hosts at hand, for as long as an action runs. */
+export interface Session {
+  environment: Environment;
+  fleet: Fleet;
+  agents: ReadonlyMap<string, HostAgent>;
+  health: HealthGate;
+  /** All checks of a deployment of this environment. */
+  checks: readonly Check[];
+  close(): Promise<void>;
+}
+
+/**
+ * Reads the manifest and its suites, and makes the links; nothing is connected yet.
+ *
+ * @throws SafeguardError of fault `configuration` for everything that the manifest, the suites or the secrets lack
+ */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const environment = selectEnvironment(await loadManifest(options.manifest), options.environment);
+  requireSecrets(environment, options.variables);
+  const checks = await environmentChecks(environment, options.manifest);
+  const links: HostLink[] = environment.hosts.map((host) => connect(host, options.credentials));
+  const source = agentSource();
+  const agents = new Map(
+    environment.hosts.map((host, index) => {
+      const link = links[index];
+      if (link === undefined) throw new Error('a host without a link');
+      const place = { root: `${environment.paths.state}/${environment.app}`, sudo: host.sudo, source };
+      return [host.name, new HostAgent(link, place)];
+    }),
+  );
+  const { clock, log, variables } = options;
+  const probes = environment.hosts.map((host) => {
+    const agent = agents.get(host.name);
+    if (agent === undefined) throw new Error('a host without an agent');
+    const secrets = componentSecrets(environment, host.name, variables);
+    return createProbe(agent, { roles: host.roles, plan: renderPlan(lookPlan(environment, host.name)), secrets });
+  });
+  return {
+    environment,
+    fleet: new Fleet(agents, clock),
+    agents,
+    checks,
+    health: suiteGate(checks, probes, { environment, clock, log, variables }),
+    close: async () => {
+      await Promise.all(links.map((link) => link.close()));
+    },
+  };
+}
+
+async function environmentChecks(environment: Environment, manifest: string): Promise<Check[]> {
+  const folder = dirname(resolve(manifest));
+  const files = environment.health.suites.map((file) => resolve(folder, file));
+  const checks = [...defaultChecks(environment), ...(await loadSuites(files, environment))];
+  if (checks.length === 0) {
+    throw new SafeguardError(
+      `Environment ${environment.name} has neither a service nor a health check, so no deployment to it could ever be verified.`,
+      {
+        fault: 'configuration',
+        code: 'suite-empty',
+        remedy: "Give a component a 'service', or name a suite under 'health.suites'.",
+      },
+    );
+  }
+  planSuite(checks, environment.health.deadlineSeconds * 1000);
+  return checks;
+}
+
+function requireSecrets(environment: Environment, variables: SessionOptions['variables']): void {
+  const missing = missingSecrets(environment, variables);
+  if (missing.length === 0) return;
+  throw new SafeguardError(`The manifest names secrets that this step does not have: ${missing.join(', ')}.`, {
+    fault: 'configuration',
+    code: 'secret-missing',
+    remedy: `Pass them to the step: env: { ${missing.map((name) => `${name}: \${{ secrets.${name} }}`).join(', ')} }.`,
+  });
+}
