@@ -155,7 +155,7 @@ function places(folder: string, ports: number[]): Watched[] {
 async function furnish(host: EmbeddedHost, watched: readonly Watched[]): Promise<void> {
   for (const name of ['tmp', 'etc', 'srv', 'var']) await mkdir(path.join(host.folder, name), { recursive: true });
   for (const place of watched.filter((entry) => entry.host === host.name)) {
-    const settings = { host: host.name, port: place.port };
+    const settings = { host: host.name, port: place.port, owner: process.pid };
     await writeFile(path.join(host.folder, 'etc', `${place.component}.json`), `${JSON.stringify(settings)}\n`);
   }
 }

@@ -29,11 +29,22 @@ server.listen(settings.port, '127.0.0.1', () => {
   console.log(`${release.component} ${release.version} answers on port ${settings.port}`);
 });
 
+// A drill that was killed could not stop its services.
+if (settings.owner !== undefined) setInterval(exitWithoutOwner, 2000).unref();
+
 process.on('SIGTERM', () => {
   console.log(`${release.component} ${release.version} stops`);
   server.close(() => process.exit(0));
   server.closeAllConnections();
 });
+
+function exitWithoutOwner() {
+  try {
+    process.kill(settings.owner, 0);
+  } catch (error) {
+    if (error.code === 'ESRCH') process.exit(0);
+  }
+}
 
 function sendHealth(response) {
   const sick = release.fails && Date.now() - startedAt > wellForMs;
