@@ -286,7 +286,7 @@ export class Coordinator {
     const { health, recorder } = this.#ports;
     const verdict = await recorder.phase(
       name,
-      () => health.verify({ hosts, whole, expectVersion: this.#request.version }, this.#signal),
+      () => health.verify({ hosts, whole, settle: true, expectVersion: this.#request.version }, this.#signal),
       ({ green }) => green,
     );
     this.#checks = verdict.checks;
@@ -424,7 +424,7 @@ export class Coordinator {
     }
     const verdict = await recorder.phase(
       'verify',
-      () => health.verify({ hosts: this.#hosts, whole: true, expectVersion }, this.#ports.signal),
+      () => health.verify({ hosts: this.#hosts, whole: true, settle: true, expectVersion }, this.#ports.signal),
       ({ green }) => green,
     );
     this.#checks = [...this.#checks.filter((check) => check.verdict !== 'pass'), ...verdict.checks];

@@ -265,7 +265,11 @@ class Deployment {
     const { health, fleet } = this.#session;
     const verdict = await this.#recorder.phase(
       'health',
-      () => health.verify({ hosts: fleet.hosts, whole: true, expectVersion: request.version }, this.#ports.signal),
+      () =>
+        health.verify(
+          { hosts: fleet.hosts, whole: true, settle: false, expectVersion: request.version },
+          this.#ports.signal,
+        ),
       ({ green }) => green,
     );
     if (verdict.green) return { ...ended('no-op', null), checks: verdict.checks };

@@ -5,6 +5,8 @@ export interface HealthScope {
   hosts: readonly string[];
   /** The whole suite; otherwise only what concerns the hosts of this wave. */
   whole: boolean;
+  /** The services were just started: they get the stabilisation time before anything else is asked. */
+  settle: boolean;
   /** The version that has to run; null where none can be named. */
   expectVersion: string | null;
 }

@@ -371,7 +371,12 @@ export class Recovery {
       phase,
       () =>
         health.verify(
-          { hosts: this.#request.environment.hosts.map(({ name }) => name), whole: true, expectVersion: version },
+          {
+            hosts: this.#request.environment.hosts.map(({ name }) => name),
+            whole: true,
+            settle: true,
+            expectVersion: version,
+          },
           signal,
         ),
       ({ green }) => green,

@@ -1,5 +1,4 @@
 import { dirname, resolve } from 'node:path';
-import type { Check } from '../checks/check';
 import { planSuite } from '../checks/plan';
 import { defaultChecks, loadSuites } from '../checks/suites';
 import { SafeguardError } from '../errors';
@@ -14,7 +13,7 @@ import { Fleet } from './fleet';
 import type { HealthGate } from './health-gate';
 import { renderPlan } from './host-plan';
 import { componentSecrets, lookPlan, missingSecrets } from './planning';
-import { suiteGate } from './suite-gate';
+import { type DeploymentChecks, suiteGate } from './suite-gate';
 
 export interface SessionOptions {
   manifest: string;
@@ -31,8 +30,6 @@ export interface Session {
   fleet: Fleet;
   agents: ReadonlyMap<string, HostAgent>;
   health: HealthGate;
-  /** All checks of a deployment of this environment. */
-  checks: readonly Check[];
   close(): Promise<void>;
 }
 
@@ -66,7 +63,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     environment,
     fleet: new Fleet(agents, clock),
     agents,
-    checks,
     health: suiteGate(checks, probes, { environment, clock, log, variables }),
     close: async () => {
       await Promise.all(links.map((link) => link.close()));
@@ -74,11 +70,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   };
 }
 
-async function environmentChecks(environment: Environment, manifest: string): Promise<Check[]> {
+async function environmentChecks(environment: Environment, manifest: string): Promise<DeploymentChecks> {
   const folder = dirname(resolve(manifest));
-  const files = environment.health.suites.map((file) => resolve(folder, file));
-  const checks = [...defaultChecks(environment), ...(await loadSuites(files, environment))];
-  if (checks.length === 0) {
+  const suite = await loadSuites(
+    environment.health.suites.map((file) => resolve(folder, file)),
+    environment,
+  );
+  const watch = defaultChecks(environment);
+  const glance = defaultChecks({ ...environment, health: { ...environment.health, stabiliseSeconds: 0 } });
+  if (watch.length + suite.length === 0) {
     throw new SafeguardError(
       `Environment ${environment.name} has neither a service nor a health check, so no deployment to it could ever be verified.`,
       {
@@ -88,8 +88,10 @@ async function environmentChecks(environment: Environment, manifest: string): Pr
       },
     );
   }
-  planSuite(checks, environment.health.deadlineSeconds * 1000);
-  return checks;
+  // Each of the two groups has the whole deadline, since one follows the other.
+  for (const checks of [watch, suite].filter(({ length }) => length > 0))
+    planSuite(checks, environment.health.deadlineSeconds * 1000);
+  return { watch, glance, suite };
 }
 
 function requireSecrets(environment: Environment, variables: SessionOptions['variables']): void {

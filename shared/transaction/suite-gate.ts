@@ -1,39 +1,68 @@
-import type { Check } from '../checks/check';
+import type { Check, SuiteResult } from '../checks/check';
 import type { CheckContext, HostProbe } from '../checks/context';
 import { runChecks } from '../checks/engine';
 import { isGreen } from '../checks/verdict';
+import type { CheckResult } from '../report/report';
 import type { HealthGate, HealthScope, HealthVerdict } from './health-gate';
 
-/** The health gate of real deployments: the environment's suites and the checks that always belong to a deployment. */
+/** All checks of a deployment. The services' own come first: what does not stay up needs no other question. */
+export interface DeploymentChecks {
+  /** Watch every service for the stabilisation time. */
+  watch: readonly Check[];
+  /** The same without waiting, for services that nobody touched. */
+  glance: readonly Check[];
+  /** Of the suite files; asked once the services have had their time to settle. */
+  suite: readonly Check[];
+}
+
+/** The health gate of real deployments. */
 export function suiteGate(
-  checks: readonly Check[],
+  checks: DeploymentChecks,
   probes: readonly HostProbe[],
   context: Omit<CheckContext, 'hosts' | 'expectVersion'>,
 ): HealthGate {
+  const { health } = context.environment;
+  const { log, clock } = context;
+
+  async function ask(asked: readonly Check[], scope: HealthScope, signal?: AbortSignal): Promise<SuiteResult | null> {
+    const own = scope.whole ? asked : checksOfHosts(asked, scope.hosts);
+    if (own.length === 0) return null;
+    const hosts = probes.filter((probe) => scope.hosts.includes(probe.host));
+    return runChecks(
+      own,
+      { ...context, hosts, expectVersion: scope.expectVersion },
+      {
+        deadlineMs: health.deadlineSeconds * 1000,
+        onResult: (check) => log.info(progressLine(check)),
+        ...(signal ? { signal } : {}),
+      },
+    );
+  }
+
   return {
-    async verify({ hosts, whole, expectVersion }: HealthScope, signal?: AbortSignal): Promise<HealthVerdict> {
-      const concerned = probes.filter((probe) => hosts.includes(probe.host));
-      const asked = whole ? checks : checksOfHosts(checks, hosts);
-      if (asked.length === 0) return { green: true, checks: [], summary: 'nothing to check on these hosts yet' };
-      const result = await runChecks(
-        asked,
-        { ...context, hosts: concerned, expectVersion },
-        {
-          deadlineMs: context.environment.health.deadlineSeconds * 1000,
-          onResult: (check) =>
-            context.log.info(
-              `  ${check.verdict.padEnd(12)} ${check.name}${check.host ? ` on ${check.host}` : ''} (${check.durationSeconds.toFixed(2)} s)${check.verdict === 'pass' ? '' : `: ${check.message}`}`,
-            ),
-          ...(signal ? { signal } : {}),
-        },
-      );
-      return {
-        green: isGreen(result.result),
-        checks: [...result.checks],
-        summary: `${result.passed} passed, ${result.warned} warned, ${result.failed} failed, ${result.inconclusive} inconclusive`,
-      };
+    async verify(scope, signal) {
+      const services = await ask(scope.settle ? checks.watch : checks.glance, scope, signal);
+      if (services !== null && !isGreen(services.result)) return verdictOf([services]);
+      if (services === null && scope.settle) await clock.sleep(health.stabiliseSeconds * 1000, signal);
+      const suite = await ask(checks.suite, scope, signal);
+      return verdictOf([services, suite].filter((result) => result !== null));
     },
   };
+}
+
+function verdictOf(results: readonly SuiteResult[]): HealthVerdict {
+  const sum = (count: (result: SuiteResult) => number) => results.reduce((total, result) => total + count(result), 0);
+  return {
+    green: results.every((result) => isGreen(result.result)),
+    checks: results.flatMap((result) => result.checks),
+    summary: `${sum(({ passed }) => passed)} passed, ${sum(({ warned }) => warned)} warned, ${sum(({ failed }) => failed)} failed, ${sum(({ inconclusive }) => inconclusive)} inconclusive`,
+  };
+}
+
+function progressLine({ verdict, name, host, durationSeconds, message }: CheckResult): string {
+  const where = host === undefined ? '' : ` on ${host}`;
+  const why = verdict === 'pass' ? '' : `: ${message}`;
+  return `  ${verdict.padEnd(12)} ${name}${where} (${durationSeconds.toFixed(2)} s)${why}`;
 }
 
 /** What can be asked while other hosts still run the old version: checks of these hosts that need no other. */

@@ -80,8 +80,8 @@ main > section + .card { margin-top: 3rem }
 .names .commands { line-height: 24px }
 svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--soft) }
 .band rect { rx: 4px }
-.band text { font-weight: 600 }
-.band.unhealthy rect.hatch { fill: none; stroke: var(--bad); stroke-width: 3px }
+.band text { font-weight: 600; paint-order: stroke; stroke-width: 5px; stroke-linejoin: round }
+.band[class] rect.outline { fill: none; stroke: var(--bad); stroke-width: 3px }
 .bar rect { fill: var(--bar); rx: 2px }
 .bar text { font-size: 10.5px; fill: var(--bar-ink) }
 .bar.failed rect { fill: var(--bad-tint); stroke: var(--bad) } .bar.failed text { fill: var(--bad) }
@@ -98,7 +98,7 @@ figcaption span { display: inline-flex; align-items: center; gap: .4rem }
 .swatch.unhealthy { border: 2px solid var(--bad) } .swatch.work { background: var(--bar) } .swatch.own { background: var(--own) }
 .swatch.failed { background: var(--bad-tint); border: 1px solid var(--bad) }
 i.swatch.silent { height: 0; border-top: 2px dotted var(--silent) }
-${[0, 1, 2, 3, 4, 5].map((n) => `.band.v${n} rect { fill: var(--v${n}) } .band.v${n} text { fill: var(--v${n}i) } .swatch.v${n} { background: var(--v${n}) }`).join('\n')}
+${[0, 1, 2, 3, 4, 5].map((n) => `.band.v${n} rect { fill: var(--v${n}) } .band.v${n} text { fill: var(--v${n}i); stroke: var(--v${n}) } .swatch.v${n} { background: var(--v${n}) }`).join('\n')}
 .issue { margin-top: 1.6rem; border: 1px solid var(--line); border-radius: 10px; padding: 1.2rem 1.4rem; background: var(--paper) }
 .issue > h3 { font-size: 1.15rem; margin-top: .2rem; overflow-wrap: anywhere }
 .issue-number { color: var(--soft); font-weight: 400 }
@@ -113,6 +113,7 @@ ${[0, 1, 2, 3, 4, 5].map((n) => `.band.v${n} rect { fill: var(--v${n}) } .band.v
 .issue-body li + li { margin-top: .2rem }
 .issue-body li.task { list-style: none; margin-left: -1.2rem; display: flex; gap: .55rem; align-items: baseline }
 .issue-body table { width: auto }
+.issue-body td:first-child { white-space: nowrap; padding-right: 1.6rem }
 .box { width: .85em; height: .85em; border: 1.5px solid var(--silent); border-radius: 3px; flex: none; transform: translateY(.08em) }
 .address { color: var(--link) }
 details { margin-top: 1.2rem; font-size: .9rem }

@@ -10,12 +10,13 @@ export interface Timeline {
 }
 
 export interface Lane {
-  /** Name of the host. */
+  /** Name of the host, or of the runner. */
   title: string;
   /** One a component: which version was live when. */
   bands: { label: string; spans: BandSpan[] }[];
-  /** What the host was told to do, and what it did by itself. */
+  /** What was done on it, and what these bars are called. */
   bars: Bar[];
+  barsLabel: string;
   moments: Moment[];
 }
 
@@ -112,42 +113,50 @@ function renderMoments(moments: readonly Moment[], scale: Scale): SafeHtml {
 }
 
 function renderLane(lane: Lane, whole: Timeline, scale: Scale, colors: ReadonlyMap<string, number>): SafeHtml {
-  const bandsHeight = lane.bands.length * (bandHeight + gap);
-  const barsTop = bandsHeight + gap;
+  const barsTop = lane.bands.length === 0 ? gap : lane.bands.length * (bandHeight + gap) + gap;
   const momentsTop = barsTop + barHeight + gap;
   const height = momentsTop + (lane.moments.length > 0 ? momentHeight : 0);
-  const bands = lane.bands.map((band, row) =>
-    join(band.spans.map((span) => bandSpan(span, row * (bandHeight + gap), scale, colors))),
-  );
+  const places = lane.bands.flatMap((band, row) => band.spans.map((span) => ({ span, top: row * (bandHeight + gap) })));
   const lines = [...whole.moments, ...lane.moments].map((moment) => {
     const x = scale.percent(moment.at);
-    // A return is where a band begins, so its line stays clear of the band's words.
+    // A return is where a band begins, so its line stays clear of the bands.
     const top = moment.kind === 'reverted' ? barsTop - 2 : 0;
     return html`<line class="mark ${moment.kind}" x1="${x}" x2="${x}" y1="${top}" y2="${height}"/>`;
   });
+  // Words come last, so that no line runs through them.
   return html`<h3 class="host">${lane.title}</h3>
-<div class="names">${join(lane.bands.map((band) => html`<span>${band.label}</span>`))}<span class="commands">commands</span></div>
+<div class="names">${join(lane.bands.map((band) => html`<span>${band.label}</span>`))}<span class="commands">${lane.barsLabel}</span></div>
 <svg width="100%" height="${height}" role="img" aria-label="${describe(lane)}">
-${join(bands)}
+${join(places.map(({ span, top }) => bandShape(span, top, scale, colors)))}
 ${join(lane.bars.map((bar) => renderBar(bar, barsTop, scale)))}
 ${join(lines)}
+${join(places.map(({ span, top }) => bandLabel(span, top, scale, colors)))}
 ${join(lane.moments.map((moment) => flag(moment, scale, momentsTop + 14)))}
 </svg>`;
 }
 
-function bandSpan(span: BandSpan, top: number, scale: Scale, colors: ReadonlyMap<string, number>): SafeHtml {
-  const place = html`x="${scale.percent(span.from)}" width="${scale.width(span.from, span.to)}"`;
+function bandShape(span: BandSpan, top: number, scale: Scale, colors: ReadonlyMap<string, number>): SafeHtml {
   const seconds = ((span.to - span.from) / 1000).toFixed(1);
   if (span.version === null) {
     const middle = top + bandHeight / 2;
     return html`<line class="silent" x1="${scale.percent(span.from)}" x2="${scale.percent(span.to)}" y1="${middle}" y2="${middle}"><title>no answer, ${seconds} s</title></line>`;
   }
-  const color = colors.get(span.version) ?? 0;
   const state = span.healthy ? 'healthy' : 'unhealthy';
-  const label = span.healthy ? span.version : `${span.version} unhealthy`;
-  return html`<svg ${place} y="${top}" height="${bandHeight}" class="band v${color} ${state}">
-<title>${span.version}, ${state}, ${seconds} s</title><rect width="100%" height="100%"/>
-${span.healthy ? raw('') : raw('<rect class="hatch" width="100%" height="100%"/>')}<text x="6" y="16.5">${label}</text></svg>`;
+  return html`<svg ${bandPlace(span, top, scale, colors)}><title>${span.version}, ${state}, ${seconds} s</title><rect width="100%" height="100%"/>${
+    span.healthy ? raw('') : raw('<rect class="outline" width="100%" height="100%"/>')
+  }</svg>`;
+}
+
+function bandLabel(span: BandSpan, top: number, scale: Scale, colors: ReadonlyMap<string, number>): SafeHtml {
+  if (span.version === null) return raw('');
+  const words = span.healthy ? span.version : `${span.version} unhealthy`;
+  return html`<svg ${bandPlace(span, top, scale, colors)}><text x="6" y="16.5">${words}</text></svg>`;
+}
+
+function bandPlace(span: BandSpan, top: number, scale: Scale, colors: ReadonlyMap<string, number>): SafeHtml {
+  const color = colors.get(span.version ?? '') ?? 0;
+  const width = scale.width(span.from, span.to);
+  return html`class="band v${color}" x="${scale.percent(span.from)}" y="${top}" width="${width}" height="${bandHeight}"`;
 }
 
 function renderBar(bar: Bar, top: number, scale: Scale): SafeHtml {
@@ -201,7 +210,7 @@ function renderLegend(timeline: Timeline, colors: ReadonlyMap<string, number>): 
       ? [html`<span><i class="swatch silent"></i>not running</span>`]
       : []),
     ...(bars.some((bar) => bar.kind === 'work')
-      ? [html`<span><i class="swatch work"></i>told to, by a runner</span>`]
+      ? [html`<span><i class="swatch work"></i>ordered by a runner</span>`]
       : []),
     ...(bars.some((bar) => bar.kind === 'failed')
       ? [html`<span><i class="swatch failed"></i>refused or failed</span>`]
