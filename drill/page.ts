@@ -4,8 +4,8 @@ import { components } from './application/artifacts';
 import { labelNames } from './github/issues';
 import type { Issue } from './github/repository';
 import type { DrillResult } from './result-files';
-import type { PlayedScenario } from './scenario';
-import { verbOf } from './verbs';
+import type { PlayedScenario, PlayedStep } from './scenario';
+import { onlyReads, verbOf } from './verbs';
 
 /** Most lines of output shown for a scenario that ended differently. */
 const mostLogLines = 200;
@@ -58,18 +58,56 @@ function timelineOf(scenario: PlayedScenario): Timeline {
   return {
     from: scenario.startedAt,
     to: scenario.endedAt,
-    lanes: scenario.journals.map(({ host, entries }) => laneOf(scenario, host, entries)),
+    lanes: [
+      ...runnerLanes(scenario),
+      ...scenario.journals.map(({ host, entries }) => hostLane(scenario, host, entries)),
+    ],
     moments: scenario.moments.filter((moment) => moment.host === undefined),
   };
 }
 
-function laneOf(scenario: PlayedScenario, host: string, entries: PlayedScenario['journals'][number]['entries']): Lane {
+/** One lane a runner: the phases of what it ran, or the whole step where no report tells them. */
+function runnerLanes(scenario: PlayedScenario): Lane[] {
+  const names = [...new Set(scenario.steps.map((step) => step.runner))].sort();
+  return names.map((title) => ({
+    title,
+    bands: [],
+    bars: scenario.steps.filter((step) => step.runner === title).flatMap(barsOfStep),
+    barsLabel: 'phases',
+    moments: [],
+  }));
+}
+
+function barsOfStep(step: PlayedStep): Bar[] {
+  const { report } = step;
+  // The incident action hands on the report of the deployment before it.
+  const own = report !== null && Date.parse(report.startedAt) >= step.startedAt;
+  const phases = own ? report.phases.filter((phase) => phase.host === undefined && phase.result !== 'skipped') : [];
+  if (phases.length === 0) {
+    const name = step.signal === null ? step.action : `${step.action}, killed`;
+    return [{ name, from: step.startedAt, to: step.endedAt, kind: step.exitCode === 0 ? 'work' : 'failed' }];
+  }
+  return phases.map((phase) => {
+    const from = Date.parse(phase.startedAt);
+    const to = from + phase.durationSeconds * 1000;
+    const bar: Bar = { name: phase.name, from, to, kind: phase.result === 'ok' ? 'work' : 'failed' };
+    return phase.detail === undefined ? bar : { ...bar, detail: phase.detail };
+  });
+}
+
+function hostLane(
+  scenario: PlayedScenario,
+  host: string,
+  entries: PlayedScenario['journals'][number]['entries'],
+): Lane {
   const bars: Bar[] = [];
   for (const ended of entries) {
     if (ended.kind !== 'ended' || ended.command === undefined) continue;
     const started = entries.find((entry) => entry.kind === 'started' && entry.id === ended.id);
     const name = verbOf(ended.command);
     if (started === undefined || name === null) continue;
+    // A question that was refused is the agent not being there yet: it is asked again at once, with the agent's text.
+    if (onlyReads(name) && ended.code !== 0) continue;
     bars.push({ name, from: started.at, to: ended.at, kind: ended.code === 0 ? 'work' : 'failed' });
   }
   return {
@@ -79,6 +117,7 @@ function laneOf(scenario: PlayedScenario, host: string, entries: PlayedScenario[
       spans: scenario.spans.filter((span) => span.host === host && span.component === component),
     })),
     bars: [...bars, ...ownBars(scenario, host)],
+    barsLabel: 'commands',
     moments: scenario.moments.filter((moment) => moment.host === host),
   };
 }

@@ -98,9 +98,11 @@ function readReport(result: StepResult, note: (fact: Fact) => void): Report | nu
   return null;
 }
 
-/** The part of each span that lies between two instants. */
+/** The part of each span that lies between two instants; the last one of a place reaches the end. */
 function within(spans: readonly Span[], from: number, to: number): Span[] {
-  return spans
-    .filter((span) => span.to >= from && span.from <= to)
-    .map((span) => ({ ...span, from: Math.max(span.from, from), to: Math.min(span.to, to) }));
+  const seen = spans.filter((span) => span.to >= from && span.from <= to);
+  return seen.map((span) => {
+    const last = seen.findLast((other) => other.host === span.host && other.component === span.component) === span;
+    return { ...span, from: Math.max(span.from, from), to: last ? to : Math.min(span.to, to) };
+  });
 }

@@ -9,3 +9,8 @@ export function verbOf(command: string): string | null {
   const match = shown.exec(command.slice(after).replace(/^--root'? +('[^']*'|\S+)/, ''));
   return match?.[1] ?? null;
 }
+
+/** Whether a verb changes nothing on the host. */
+export function onlyReads(verb: string): boolean {
+  return verb === 'status' || verb === 'preflight' || verb === 'capture';
+}

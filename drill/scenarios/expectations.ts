@@ -19,6 +19,21 @@ export async function expectAllOn(play: Play, version: string): Promise<void> {
   play.expect(`${places} run ${version}, on disk and over HTTP`, allRun(seen, version), describe(seen));
 }
 
+/** Marks on each host the moment at which all its services were back on `version`; `words` gets the instant. */
+export function markReturns(play: Play, version: string, words: (at: number) => string): void {
+  const { hosts, observer, watched } = play.stage;
+  for (const host of hosts) {
+    const last = watched
+      .filter((place) => place.host === host.name)
+      .map(({ component }) =>
+        observer.spans.findLast((span) => span.host === host.name && span.component === component),
+      );
+    if (!last.every((span) => span?.version === version)) continue;
+    const at = Math.max(...last.map((span) => span?.from ?? 0));
+    play.mark({ kind: 'reverted', text: words(at), host: host.name, at });
+  }
+}
+
 /** No half-unpacked release and no temporary link is left in any component's folder. */
 export async function expectNoLeftovers(play: Play): Promise<void> {
   const found: string[] = [];

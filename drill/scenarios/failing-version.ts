@@ -1,6 +1,6 @@
 import { releases } from '../application/artifacts';
 import type { Play, PlayedStep, Scenario } from '../scenario';
-import { expectAllOn, expectExit, expectNoLeftovers, lastWords, outcomeOf } from './expectations';
+import { expectAllOn, expectExit, expectNoLeftovers, lastWords, markReturns, outcomeOf } from './expectations';
 
 export const failingVersion: Scenario = {
   name: 'failing-version',
@@ -21,7 +21,7 @@ export const failingVersion: Scenario = {
     await expectNoLeftovers(play);
     const blamed = step.report?.checks.some((check) => check.verdict === 'fail') ?? false;
     play.expect('the report names the check that failed', blamed, lastWords(step));
-    for (const host of play.stage.hosts) play.mark({ kind: 'reverted', text: `back on ${good}`, host: host.name });
+    markReturns(play, good, () => `back on ${good}`);
     await openIncident(play, step);
     return outcomeOf(step);
   },

@@ -1,7 +1,15 @@
 import { releases } from '../application/artifacts';
 import { allRun, type Sighting } from '../observer';
 import type { Play, Scenario } from '../scenario';
-import { describe, expectAllOn, expectExit, expectNoLeftovers, lastWords, outcomeOf } from './expectations';
+import {
+  describe,
+  expectAllOn,
+  expectExit,
+  expectNoLeftovers,
+  lastWords,
+  markReturns,
+  outcomeOf,
+} from './expectations';
 
 /** Longest time that the hosts may take from the loss of the runner: their lease, and a restart of the services. */
 const revertWithinMs = 15_000;
@@ -25,17 +33,13 @@ export const killedRunner: Scenario = {
     play.tell('wait for the hosts to revert by themselves');
     const killedAt = Date.now();
     const reverted = killed && (await observer.until((seen) => allRun(seen, good), revertWithinMs));
-    const seconds = ((Date.now() - killedAt) / 1000).toFixed(1);
     play.expect(
       `the hosts reverted by themselves within ${revertWithinMs / 1000} s`,
       reverted,
       describe(await observer.look()),
     );
-    if (reverted) {
-      for (const host of play.stage.hosts) {
-        play.mark({ kind: 'reverted', text: `back on ${good} after ${seconds} s, alone`, host: host.name });
-      }
-    }
+    if (reverted)
+      markReturns(play, good, (at) => `back on ${good} after ${((at - killedAt) / 1000).toFixed(1)} s, alone`);
     play.tell('recover on another runner');
     const step = await play.run('recover');
     await expectAllOn(play, good);

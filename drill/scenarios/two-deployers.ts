@@ -28,12 +28,17 @@ export const twoDeployers: Scenario = {
     const named = said.includes(winner.url);
     play.expect(`the refused one names the run of the winner, ${winner.url}`, named, lastWords(loser.step));
     play.expect('the refused one exits with 1', loser.step.exitCode === 1, String(loser.step.exitCode));
-    play.mark({ kind: 'refused', text: `${loser.version} refused`, at: loser.step.endedAt });
+    play.mark({ kind: 'refused', text: `${loser.version} refused`, at: refusedAt(loser.step) });
     await expectAllOn(play, winner.version);
     await expectNoLeftovers(play);
     return `${outcomeOf(winner.step)} + ${named ? 'refused' : outcomeOf(loser.step)}`;
   },
 };
+
+function refusedAt(step: PlayedStep): number {
+  const failed = step.report?.phases.find((phase) => phase.result === 'failed');
+  return failed === undefined ? step.endedAt : Date.parse(failed.startedAt) + failed.durationSeconds * 1000;
+}
 
 interface Deployment {
   step: PlayedStep;
