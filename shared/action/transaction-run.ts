@@ -15,7 +15,15 @@ import { writeReport } from './write-report';
 /** Who holds the lock, in words that lead another reader to this run. */
 export function identityOf(facts: RunFacts): { owner: string; runner: string } {
   const machine = `${userInfo().username}@${hostname()}`;
-  return { owner: facts.url ?? `${machine} (process ${process.pid})`, runner: facts.runner ?? machine };
+  return {
+    owner: oneWordy(facts.url ?? `${machine} (process ${process.pid})`),
+    runner: oneWordy(facts.runner ?? machine),
+  };
+}
+
+/** It becomes a field of one line on the hosts. */
+function oneWordy(text: string): string {
+  return text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
 }
 
 export function newTransactionId(facts: RunFacts, now: Date): string {

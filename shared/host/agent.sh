@@ -793,11 +793,14 @@ verb_open() {
   load
   txn=$new_txn
   if [ "$active" = "$txn" ] && [ "$want_epoch" = "$epoch" ] && [ "$state" = open ] && [ "$lease_alive" = yes ]; then finish state=open already=yes; fi
-  if [ "$lease_alive" = yes ]; then
+  # A recovery that has fenced this host may open the transaction here, to undo what was run from another machine.
+  own_lease=no
+  if [ -z "$active" ] && [ "$lease_txn" = "$txn" ] && [ "$lease_epoch" = "$want_epoch" ] && [ "$epoch" = "$want_epoch" ]; then own_lease=yes; fi
+  if [ "$lease_alive" = yes ] && [ "$own_lease" = no ]; then
     refuse locked "another deployment holds this host" "transaction=$lease_txn" "owner=$lease_owner" "runner=$lease_runner" "since=$lease_since" "ends=$lease_ends"
   fi
   if [ -n "$active" ]; then refuse unfinished "transaction $active is not finished on this host" "transaction=$active" "state=$state" "owner=$lease_owner"; fi
-  if [ "$want_epoch" -le "$epoch" ]; then refuse fenced "epoch $want_epoch is over: this host is at epoch $epoch" "epoch=$epoch"; fi
+  if [ "$want_epoch" -le "$epoch" ] && [ "$own_lease" = no ]; then refuse fenced "epoch $want_epoch is over: this host is at epoch $epoch" "epoch=$epoch"; fi
   [ ! -e "$ROOT/txn/$txn" ] || refuse replayed "transaction $txn was here before"
 
   # A reserve that the way back can free when the disk has become full.
@@ -1220,13 +1223,13 @@ verb_fence() { # from here on the old coordinator is powerless
   finish "state=$state" "active=$active" "decision=$decision"
 }
 
-verb_mark() { # key: facts that recovery needs; `no-return` and `migration.<name>`
+verb_mark() { # key: facts that recovery needs; `no-return`, `migration.<name>`, `local.<host>`
   member
   arg key
   key=$value
   is_name "$key" || refuse bad-call "bad key"
   case $key in
-    no-return | migration.*) ;;
+    no-return | migration.* | local.*) ;;
     *) refuse bad-call "unknown mark $key" ;;
   esac
   arg value
@@ -1446,7 +1449,7 @@ verb_status() {
     get "$folder/reverted-by"
     past_by=$got
     marks=
-    for mark in "$folder"/migration.* "$folder/no-return"; do
+    for mark in "$folder"/migration.* "$folder"/local.* "$folder/no-return"; do
       [ -f "$mark" ] || continue
       get "$mark"
       marks="$marks${mark##*/}=$got "

@@ -234,6 +234,8 @@ export class Coordinator {
   async #switch(): Promise<PhaseEvent> {
     const { environment } = this.#request;
     const waves = planWaves(environment, this.#hosts);
+    const noted = await this.#noteLocalHosts();
+    if (noted !== 'ok') return noted;
     this.#switched = true;
     for (const [index, wave] of waves.entries()) {
       const results = await this.#ports.recorder.phase(
@@ -248,6 +250,19 @@ export class Coordinator {
         if (verdict !== 'ok') return verdict;
         await this.#ports.clock.sleep(environment.rollout.pauseSeconds * 1000, this.#signal);
       }
+    }
+    return 'ok';
+  }
+
+  /** On another runner `local` is another machine: whoever recovers there has to know that this one took part. */
+  async #noteLocalHosts(): Promise<PhaseEvent> {
+    const { environment, snapshots } = this.#request;
+    for (const { name, connection } of environment.hosts) {
+      if (connection !== 'local' || componentsOn(environment, name).length === 0) continue;
+      const machine = snapshots.get(name)?.machine || 'unknown';
+      const call = { verb: 'mark', args: this.#args({ key: `local.${name}`, value: machine }), signal: this.#signal };
+      const event = this.#judge('switch', await this.#ports.fleet.call([this.#ledger], call));
+      if (event !== 'ok') return event;
     }
     return 'ok';
   }

@@ -181,7 +181,7 @@ export class Recovery {
     const behind = this.#open.filter((host) => this.#stateOf(host) !== 'confirmed');
     const event = await this.#bringForward(behind);
     if (event === 'failed') return this.#goBack(true, true);
-    if (event !== 'ok' || this.#missing().length > 0) return this.#stillInDoubt();
+    if (event !== 'ok' || this.#missing().length > 0 || this.#elsewhere()) return this.#stillInDoubt();
     await this.#close('deployed');
     return 'deployed';
   }
@@ -289,7 +289,7 @@ export class Recovery {
     const back = await revert(false);
     if (!allOk(back)) return this.#revertOutcome(back);
     if (undoError !== null) return this.#migrationLeft(undoError);
-    if (this.#missing().length > 0) return this.#stillInDoubt();
+    if (this.#missing().length > 0 || this.#elsewhere()) return this.#stillInDoubt();
     return this.#verifyOld(switched);
   }
 
@@ -341,12 +341,7 @@ export class Recovery {
     const here = away.filter((host) => !this.#snapshots.get(host)?.transactions.has(unfinished.transaction));
     const parts = { environment, transaction: unfinished.transaction, version: unfinished.version, action: 'recover' };
     for (const host of here) {
-      if (componentsOn(environment, host).length > 0) {
-        this.#ports.recorder.warn(
-          `${host} is the runner itself, and the transaction began on another machine: what runs there goes back when its lease ends, and is not verified from here.`,
-        );
-        continue;
-      }
+      if (componentsOn(environment, host).length > 0) continue;
       const results = await this.#phase('open', {
         hosts: [host],
         verb: 'open',
@@ -439,6 +434,34 @@ export class Recovery {
   /** Hosts of the transaction that could not be asked. `local` ones of another machine are not among them. */
   #missing(): string[] {
     return this.#request.unfinished.hosts.filter((host) => !this.#hosts.includes(host));
+  }
+
+  /**
+   * A `local` host that took part is another machine than the one that recovers. It goes back when its own lease ends, but
+   * only from there can that be seen; whoever vouches that the run is over vouches for its machine as well.
+   */
+  #elsewhere(): boolean {
+    const { unfinished, runFinished } = this.#request;
+    const marks = this.#snapshots.get(unfinished.ledger)?.transactions.get(unfinished.transaction)?.marks ?? new Map();
+    for (const host of unfinished.local) {
+      const machine = marks.get(`local.${host}`);
+      if (machine === undefined || machine === this.#snapshots.get(host)?.machine) continue;
+      const message = `${host} is the runner itself, and the deployment ran on another one (machine ${machine}); what that one runs cannot be seen from here`;
+      if (runFinished) {
+        this.#ports.recorder.warn(`${message}; it was taken on your word that it is over.`);
+        continue;
+      }
+      this.#failure ??= {
+        phase: 'recover',
+        fault: 'host',
+        host,
+        message,
+        remedy:
+          'Run recover on that runner. If its machine is gone for good, run recover here with `force-run-finished: true`.',
+      };
+      return true;
+    }
+    return false;
   }
 
   #blame<T extends string>(phase: string, results: readonly HostResult[], event: T): T {
