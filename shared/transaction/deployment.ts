@@ -337,7 +337,7 @@ export function recoverOne(
   recorder: Recorder,
   unfinished: ReturnType<typeof unfinishedOn>[number],
   snapshots: ReadonlyMap<string, HostSnapshot>,
-  options: { unreachable?: ReadonlyMap<string, SafeguardError>; runFinished?: boolean } = {},
+  options: { unreachable?: ReadonlyMap<string, SafeguardError>; runFinished?: boolean; vouched?: boolean } = {},
 ) {
   return new Recovery(
     {
@@ -346,6 +346,7 @@ export function recoverOne(
       snapshots,
       unreachable: options.unreachable ?? new Map(),
       runFinished: options.runFinished ?? false,
+      vouched: options.vouched ?? false,
       owner: caller.owner,
       runner: caller.runner,
       variables: caller.variables,

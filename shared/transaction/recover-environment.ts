@@ -84,7 +84,7 @@ async function recoverAll(
   const { snapshots, errors } = runFinished ? first : await untilFree(first, look, ports);
   let ended: Ended = { outcome: 'no-op', failure: null, checks: [], transaction: null, version: null };
   for (const unfinished of unfinishedOn(snapshots)) {
-    const options = { unreachable: errors, runFinished };
+    const options = { unreachable: errors, runFinished, vouched: inputs.runFinished };
     const result = await recoverOne(session, inputs, ports, recorder, unfinished, snapshots, options);
     if (gravity.indexOf(result.outcome) >= gravity.indexOf(ended.outcome)) {
       ended = { ...result, transaction: unfinished.transaction, version: unfinished.version };

@@ -24,6 +24,8 @@ export interface RecoveryRequest {
   unreachable: ReadonlyMap<string, SafeguardError>;
   /** The caller has shown that the owner's workflow run is over, so a lease that is still alive may be taken. */
   runFinished: boolean;
+  /** A person says so, and with it that the run's machine is out of the game. */
+  vouched: boolean;
   owner: string;
   runner: string;
   variables: Readonly<Record<string, string | undefined>>;
@@ -441,13 +443,13 @@ export class Recovery {
    * only from there can that be seen; whoever vouches that the run is over vouches for its machine as well.
    */
   #elsewhere(): boolean {
-    const { unfinished, runFinished } = this.#request;
+    const { unfinished, vouched } = this.#request;
     const marks = this.#snapshots.get(unfinished.ledger)?.transactions.get(unfinished.transaction)?.marks ?? new Map();
     for (const host of unfinished.local) {
       const machine = marks.get(`local.${host}`);
       if (machine === undefined || machine === this.#snapshots.get(host)?.machine) continue;
       const message = `${host} is the runner itself, and the deployment ran on another one (machine ${machine}); what that one runs cannot be seen from here`;
-      if (runFinished) {
+      if (vouched) {
         this.#ports.recorder.warn(`${message}; it was taken on your word that it is over.`);
         continue;
       }
