@@ -22,7 +22,7 @@ export const killedRunner: Scenario = {
     'Both hosts have switched to the new version, but nobody has confirmed it yet. At that moment the runner is killed: no clean-up step runs, no connection is closed.',
   claim: 'Unconfirmed code never stays',
   proves:
-    'Unconfirmed code never stays. The hosts revert by themselves when their lease ends, without a runner and without a network; afterwards recover brings everything to one verified version.',
+    'The hosts go back by themselves when their lease ends, with no runner to tell them; afterwards recover makes sure of one verified version everywhere.',
   expected: 'rolled-back',
   async play(play) {
     const { version } = releases.interrupted;
