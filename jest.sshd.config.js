@@ -6,4 +6,6 @@ module.exports = {
   ...base,
   testMatch: ['<rootDir>/__tests__/sshd/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
+  // Whole deployments with real waits in them; on a busy machine they take several times as long.
+  testTimeout: 90000,
 };

@@ -39,6 +39,10 @@ export interface Sshd {
   /** Freezes the listener and all that it started, as a dead network would look from outside. */
   pause(): void;
   resume(): void;
+  /** The listener and every connection end at once, as with a machine that lost its network: nobody answers any more. */
+  cut(): Promise<void>;
+  /** After `cut`, or after something on the host killed it: listens again, on the same port with the same keys. */
+  heal(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -73,12 +77,16 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     ...Object.keys(hostKeys).map((type) => `HostKey ${join(folder, `host_${type}`)}`),
   ];
   writeFileSync(join(folder, 'sshd_config'), `${config.join('\n')}\n`);
-  const child = spawn(program, ['-D', '-e', '-f', join(folder, 'sshd_config')], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
   const lines: string[] = [];
-  await accepting(child, lines);
-  return new RunningSshd(child, lines, { port, user, folder, hostKeys, privateKey: read(join(folder, 'client')) });
+  const start = async (): Promise<ChildProcess> => {
+    const child = spawn(program, ['-D', '-e', '-f', join(folder, 'sshd_config')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    await accepting(child, lines);
+    return child;
+  };
+  const facts = { port, user, folder, hostKeys, privateKey: read(join(folder, 'client')) };
+  return new RunningSshd(await start(), lines, facts, start);
 }
 
 /** Makes a key pair with ssh-keygen; returns the public key as `type base64`. */
@@ -127,12 +135,14 @@ class RunningSshd implements Sshd {
   readonly folder: string;
   readonly hostKeys: Record<string, string>;
   readonly privateKey: string;
-  readonly #child: ChildProcess;
+  #child: ChildProcess;
   readonly #lines: string[];
+  readonly #start: () => Promise<ChildProcess>;
 
-  constructor(child: ChildProcess, lines: string[], facts: Facts) {
+  constructor(child: ChildProcess, lines: string[], facts: Facts, start: () => Promise<ChildProcess>) {
     this.#child = child;
     this.#lines = lines;
+    this.#start = start;
     this.port = facts.port;
     this.user = facts.user;
     this.folder = facts.folder;
@@ -178,13 +188,26 @@ class RunningSshd implements Sshd {
     for (const pid of [this.#pid(), ...this.#descendants()]) signal(pid, 'SIGCONT');
   }
 
+  async cut(): Promise<void> {
+    // The connections are the listener's children: once it is gone they cannot be found any more.
+    const connections = this.#descendants().filter((one) => isSshd(one));
+    await this.#end([this.#pid(), ...connections]);
+  }
+
+  async heal(): Promise<void> {
+    this.#child = await this.#start();
+  }
+
   async stop(): Promise<void> {
+    await this.#end([...this.#descendants(), this.#pid()]);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #end(pids: number[]): Promise<void> {
     const running = this.#child.exitCode === null && this.#child.signalCode === null;
-    const pids = [...this.#descendants(), this.#pid()];
     const exit = running ? once(this.#child, 'exit') : null;
     for (const pid of pids) signal(pid, 'SIGKILL');
     await exit;
-    rmSync(this.folder, { recursive: true, force: true });
   }
 
   #pid(): number {
