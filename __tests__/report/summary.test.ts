@@ -89,7 +89,7 @@ describe('the summary', () => {
       '| What happened | status 500 |',
       '| What to do | Read its log. |',
       '| Host | web-02 |',
-      '**Next:** Users are served by the previous version.',
+      '**Next:** No host needs attention.',
       '### Checks: 1 fail, 1 pass',
       '### Phases',
       '### Timeline',

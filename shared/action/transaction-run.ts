@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
 import type { Environment } from '../manifest/environment';
 import type { Log } from '../ports';
+import { failureLine, headline } from '../report/headline';
 import type { Report } from '../report/report';
 import { renderSummary } from '../report/summary';
-import { exitCode, explain } from '../transaction/outcome';
+import { exitCode } from '../transaction/outcome';
 import { transactionId } from '../transaction/planning';
 import type { RunFacts } from './context';
 import { setOutputs } from './outputs';
@@ -65,11 +66,10 @@ export async function publish(report: Report, log: Log): Promise<0 | 1> {
 
 export function sayHowItEnded(report: Report, log: Log): void {
   const { failure, outcome } = report;
-  const line = `${outcome}: ${explain(outcome)}`;
+  const line = `${outcome}: ${headline(report)}`;
   if (exitCode(outcome) === 0) {
     log.info(line);
     return;
   }
-  const where = failure === null ? '' : ` In phase ${failure.phase}: ${failure.message}`;
-  log.error(`${line}${where}${failure?.remedy === undefined ? '' : ` ${failure.remedy}`}`);
+  log.error(failure === null ? line : `${line} ${failureLine(failure)}`);
 }

@@ -75,13 +75,16 @@ function headline({ outcome, environment }: Incident): string {
 
 function verdict({ outcome, restoredVersion }: Incident): string {
   if (outcome === null) return `**Verified: not known.** This incident was reported without a report of the run.`;
-  return `**Verified: ${verified(outcome)}.** ${restoredVersion === null && isRollback(outcome) ? firstDeployment : explain(outcome)}`;
+  return `**Verified: ${verified(outcome)}.** ${inWords(outcome, restoredVersion)}`;
 }
 
 const firstDeployment = 'There was no previous version: the failed one was taken down.';
 
-function isRollback(outcome: Outcome): boolean {
-  return outcome === 'rolled-back' || outcome === 'rolled-back-unverified';
+function inWords(outcome: Outcome, restoredVersion: string | null): string {
+  // The only deployment that is told as an incident is one that brought an earlier version back.
+  if (outcome === 'deployed') return 'Every host runs the earlier version and passed its health checks.';
+  const wentBack = outcome === 'rolled-back' || outcome === 'rolled-back-unverified';
+  return wentBack && restoredVersion === null ? firstDeployment : explain(outcome);
 }
 
 function verified(outcome: Outcome): string {

@@ -1,7 +1,8 @@
 import { SafeguardError } from '../errors';
 import type { IncidentSettings } from '../manifest/environment';
+import { headline } from '../report/headline';
 import type { CheckResult, Failure, Report } from '../report/report';
-import { explain, type Outcome } from '../transaction/outcome';
+import type { Outcome } from '../transaction/outcome';
 import { incidentKey } from './key';
 
 /** Everything that is told about an incident, wherever it is told. */
@@ -50,7 +51,7 @@ export function fromReport(report: Report, statement: Statement, settings: Incid
     failedVersion,
     restoredVersion: statement.rollbackVersion ?? versions.restored,
     outcome: report.outcome,
-    reason: statement.reason ?? report.failure?.message ?? explain(report.outcome),
+    reason: statement.reason ?? report.failure?.message ?? headline(report),
     failure: report.failure,
     occurredAt: occurredAt.toISOString(),
     postmortemDue: hoursAfter(occurredAt, settings.postmortemWithinHours),

@@ -1,5 +1,6 @@
-import { explain, type Outcome } from '../transaction/outcome';
+import type { Outcome } from '../transaction/outcome';
 import { formatSeconds } from './duration';
+import { headline } from './headline';
 import { codeBlock, codeText, escapeText } from './markdown';
 import { Page } from './page';
 import type { CheckResult, Report, Verdict } from './report';
@@ -56,7 +57,7 @@ function inWords(outcome: Outcome): string {
     case 'no-op':
       return 'nothing to do';
     case 'aborted':
-      return 'aborted, nothing was changed';
+      return 'aborted, nothing was switched';
     case 'rolled-back':
       return 'rolled back and verified';
     case 'rolled-back-unverified':
@@ -72,7 +73,7 @@ function addHeadline(page: Page, report: Report): void {
   const version = report.version === null ? '' : ` ${escapeText(report.version, most.name)}`;
   const place = `${escapeText(report.app, most.name)} on ${escapeText(report.environment, most.name)}`;
   page.add(`## ${escapeText(report.action, most.name)}${version}, ${place}: ${inWords(report.outcome)}`);
-  page.add(`\n**${explain(report.outcome)}**`);
+  page.add(`\n**${headline(report)}**`);
   const facts = [`Took ${formatSeconds(report.durationSeconds)}, started ${escapeText(report.startedAt, most.name)}.`];
   if (report.previousVersion !== null) facts.push(`Before: ${escapeText(report.previousVersion, most.name)}.`);
   if (report.rollbackSeconds !== null) facts.push(`Rollback took ${formatSeconds(report.rollbackSeconds)}.`);
@@ -107,26 +108,27 @@ function addFailure(page: Page, report: Report): void {
 }
 
 /** What a reader should do about the outcome itself, whatever its cause; null when nothing. */
-function nextStep(outcome: Outcome): string | null {
+function nextStep({ outcome, action }: Report): string | null {
   switch (outcome) {
     case 'deployed':
     case 'no-op':
       return null;
     case 'aborted':
-      return 'Nothing has to be cleaned up. Remove the cause and deploy again.';
+      if (action === 'capture-state') return 'Remove the cause and capture again.';
+      return 'Nothing has to be cleaned up. Remove the cause, then run it again.';
     case 'rolled-back':
-      return 'Users are served by the previous version. Remove the cause and deploy again under a new version number.';
+      return 'No host needs attention. Remove the cause, then deploy again; a version that failed its checks needs a new version number.';
     case 'rolled-back-unverified':
       return 'Look at the red checks now: the previous version is back, but users may be affected.';
     case 'rollback-failed':
-      return 'Look at the hosts above now, then run the `recover` action. Do not deploy before it is green.';
+      return 'Look at the hosts above now and put them right, then run the `recover` action. Do not deploy before it ends with another outcome.';
     case 'in-doubt':
-      return 'Bring the unreachable hosts back, then run the `recover` action. Do not deploy before it is green.';
+      return 'Remove what is named above, then run the `recover` action. Do not deploy before it ends with another outcome.';
   }
 }
 
 function addNextStep(page: Page, report: Report): void {
-  const step = nextStep(report.outcome);
+  const step = nextStep(report);
   if (step !== null) page.add(`\n**Next:** ${step}`);
   if (report.incident !== null) page.add(`\nIncident: ${escapeText(report.incident.url, most.cell)}`);
   for (const { host, path } of report.forensics) {

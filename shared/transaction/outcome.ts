@@ -32,7 +32,7 @@ export function explain(outcome: Outcome): string {
     case 'deployed':
       return 'Every host runs the new version and passed its health checks.';
     case 'no-op':
-      return 'Every host already ran this version; nothing was changed.';
+      return 'Every host already runs this version and passed its health checks; nothing was changed.';
     case 'aborted':
       return 'Stopped before any host was switched; every host still runs what it ran before.';
     case 'rolled-back':
@@ -42,6 +42,6 @@ export function explain(outcome: Outcome): string {
     case 'rollback-failed':
       return 'The rollback did not complete. A person has to look at the hosts named below now.';
     case 'in-doubt':
-      return 'At least one host could not be reached, so its state is not known. Run recover once it is back.';
+      return 'It is not known whether all hosts run the same version. Remove the cause named below, then run recover.';
   }
 }
