@@ -3,10 +3,11 @@ import type { Environment } from '../manifest/environment';
 import { componentsOn, ledgerOf } from '../manifest/topology';
 import { commonVersion } from './planning';
 import type { Source } from './request';
-import type { HostSnapshot } from './snapshot';
+import type { HistoryEntry, HostSnapshot } from './snapshot';
 
 /**
- * The last version that was deployed well and is not the one that runs now. The ledger host's history knows.
+ * The last version that was deployed well, does not run now, and that no rollback has left since. The ledger host's
+ * history knows.
  *
  * @throws SafeguardError `no-good-version` when there is none
  */
@@ -18,12 +19,9 @@ export function lastGoodVersion(
   const running = new Set([commonVersion(snapshots.values()), failedVersion]);
   const ledger = snapshots.get(ledgerOf(environment).name);
   const quarantined = new Set([...snapshots.values()].flatMap(({ quarantine }) => quarantine));
-  const good = (ledger?.history ?? []).filter(
-    ({ outcome, version, environment: name }) =>
-      outcome === 'deployed' && name === environment.name && !running.has(version) && !quarantined.has(version),
-  );
-  const last = good.at(-1);
-  if (last !== undefined) return last.version;
+  const good = goodVersions((ledger?.history ?? []).filter((entry) => entry.environment === environment.name));
+  const last = good.filter((version) => !running.has(version) && !quarantined.has(version)).at(-1);
+  if (last !== undefined) return last;
   throw new SafeguardError(
     `There is no earlier version of ${environment.app} in ${environment.name} that was deployed well.`,
     {
@@ -32,6 +30,17 @@ export function lastGoodVersion(
       remedy: 'Deploy a version that works, or name one in `to-version`.',
     },
   );
+}
+
+/** In the order in which they became good. A version that was left by a rollback is good again once it is deployed again. */
+function goodVersions(history: readonly HistoryEntry[]): string[] {
+  let good: string[] = [];
+  for (const { outcome, action, version, previousVersion } of history) {
+    if (outcome !== 'deployed') continue;
+    good = good.filter((earlier) => earlier !== version && (action !== 'rollback' || earlier !== previousVersion));
+    good.push(version);
+  }
+  return good;
 }
 
 /**
