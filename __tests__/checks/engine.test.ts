@@ -169,9 +169,12 @@ describe('the suite', () => {
         return hang(false)({ signal, timeoutMs: 0, pause: async () => undefined });
       },
     });
-    const work = runChecks([stuck], context({ clock }), { deadlineMs: 120_000, signal: cancel.signal });
+    const announced: CheckResult[] = [];
+    const options = { deadlineMs: 120_000, signal: cancel.signal, onResult: (one: CheckResult) => announced.push(one) };
+    const work = runChecks([stuck], context({ clock }), options);
     setImmediate(() => cancel.abort(reason));
     await expect(work).rejects.toBe(reason);
+    expect(announced).toEqual([]);
     expect(told?.aborted).toBe(true);
     expect(clock.monotonicMs()).toBe(0);
     await expect(

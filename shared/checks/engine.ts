@@ -164,6 +164,8 @@ class SuiteRun {
   }
 
   #announce(result: CheckResult): void {
+    // What a cancellation cut short has no verdict, and what it would say about a deadline is not so.
+    if (this.#options.signal?.aborted) return;
     try {
       this.#options.onResult?.(result);
     } catch (thrown) {
