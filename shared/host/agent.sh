@@ -1000,12 +1000,13 @@ verb_renew() {
   {
     lease_lock
     load
-    [ "$want_epoch" = "$epoch" ] || refuse fenced "epoch $want_epoch is over: this host is at epoch $epoch" "epoch=$epoch" "owner=$lease_owner" "state=$state"
+    [ "$want_epoch" -ge "$epoch" ] || refuse fenced "epoch $want_epoch is over: this host is at epoch $epoch" "epoch=$epoch" "owner=$lease_owner" "state=$state"
+    [ "$want_epoch" = "$epoch" ] || refuse not-open "epoch $want_epoch was not opened on this host" "epoch=$epoch" "state=$state"
     [ "$lease_txn" = "$txn" ] || refuse not-open "transaction $txn holds no lease on this host" "state=$state"
-    needs_lease
     if [ "${a_vote:-no}" = yes ] && [ "$state" != switched ]; then
       { [ "${a_override:-no}" = yes ] && [ "$state" = halted ]; } || wrong_state
     fi
+    needs_lease
     # A renewal that was delayed on the way must not lengthen a lease after a later one: the vote counts on its order.
     [ "$want_seq" -gt "$lease_seq" ] || refuse late "renewal $want_seq comes after $lease_seq" "state=$state"
     write_lease "$lease_length" "$want_seq"
@@ -1030,6 +1031,8 @@ verb_decide() {
       ;;
     abort)
       if [ "$decision" = commit ] && [ "${a_override:-no}" != yes ]; then refuse decided "the decision of transaction $txn is commit" "state=$state" "decision=commit"; fi
+      # A commit that never reached the state file is known by its decision alone, which is about to be replaced.
+      if [ "$decision" = commit ]; then set_state "$state" || die write-failed "cannot record the state"; fi
       keep "$ROOT/txn/$txn/decision" abort
       journal decided abort
       ;;
