@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { z } from 'zod';
+import * as z from 'zod';
 import { planSuite } from '../../shared/checks/plan';
 import { defaultChecks, loadSuite, loadSuites, parseSuite, suiteSchema } from '../../shared/checks/suites';
 import { checkOf, component, environment, host } from './doubles';

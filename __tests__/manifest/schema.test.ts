@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseManifest, selectEnvironment } from '../../shared/manifest/load';
 import { manifestSchema } from '../../shared/manifest/schema';
 import { complaints, manifestText, type Parts } from './text';
