@@ -87,7 +87,7 @@ function onCancellation(log: Log, cancelled: AbortController): void {
       new SafeguardError(`The run was cancelled (${signal}).`, {
         fault: 'github',
         code: 'cancelled',
-        remedy: 'See who cancelled it in the run; if hosts were being switched, run recover.',
+        remedy: 'See in the run who cancelled it. Run recover: it ends what was left unfinished, or says that nothing was.',
       }),
     );
   }

@@ -119,7 +119,7 @@ function nextStep({ outcome, action }: Report): string | null {
     case 'rolled-back':
       return 'No host needs attention. Remove the cause, then deploy again; a version that failed its checks needs a new version number.';
     case 'rolled-back-unverified':
-      return 'Look at the red checks now: the previous version is back, but users may be affected.';
+      return 'Look at the previous version now: it is back, but nobody knows that it is healthy. Deploying it again checks it.';
     case 'rollback-failed':
       return 'Look at the hosts above now and put them right, then run the `recover` action. Do not deploy before it ends with another outcome.';
     case 'in-doubt':

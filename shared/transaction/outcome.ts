@@ -38,10 +38,10 @@ export function explain(outcome: Outcome): string {
     case 'rolled-back':
       return 'Every host is back on the previous version, which passed its health checks.';
     case 'rolled-back-unverified':
-      return 'Every host is back on the previous version, but its health checks did not pass.';
+      return 'Every host is back on the previous version, but it is not proved healthy: its checks are red or could not be asked.';
     case 'rollback-failed':
-      return 'The rollback did not complete. A person has to look at the hosts named below now.';
+      return 'The rollback did not complete. A person has to look at the hosts now.';
     case 'in-doubt':
-      return 'It is not known whether all hosts run the same version. Remove the cause named below, then run recover.';
+      return 'It is not known whether all hosts run the same version. Remove the cause, then run recover.';
   }
 }
