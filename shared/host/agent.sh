@@ -1677,6 +1677,8 @@ room() { # folder kilobytes inodes
 
 main() {
   ROOT='' verb='' txn='' boot_time=no secret_names='' p_app=- p_environment=-
+  # The reader of the answer may be gone; dash would end on the signal without its EXIT trap, and leave temporary files.
+  trap 'exit 1' PIPE
   case $0 in
     /*) SELF=$0 ;;
     *) SELF=$(pwd)/$0 ;;
