@@ -107,7 +107,7 @@ function setUp(box: Box, name: string, one: Case): string {
   write('epoch', String(ownEpoch));
   const ends = one.leaseAlive ? uptime() + 600_000 : uptime() - 100;
   const holder = one.state === 'idle' ? 'another-transaction' : transaction;
-  write('lease', [holder, ownEpoch, ends, bootId, 60, 3, '-', '-', 'run', 'runner', '.'].join('\t'));
+  write('lease', [holder, ownEpoch, ends, bootId, 6_000, 3, '-', '-', 'run', 'runner', '.'].join('\t'));
   if (one.state === 'idle') return root;
   const folder = `txn/${transaction}`;
   mkdirSync(path.join(root, folder), { recursive: true });

@@ -41,7 +41,11 @@ escape() { # value -> $escaped; forks only when there is something to escape
 
 unescape() { # value -> $unescaped
   case $1 in
-    *\\*) unescaped=$(printf '%b' "$1") ;;
+    *\\*)
+      # The dot keeps newlines at the end, which a key needs and a command substitution drops.
+      unescaped=$(printf '%b.' "$1")
+      unescaped=${unescaped%.}
+      ;;
     *) unescaped=$1 ;;
   esac
 }
@@ -138,7 +142,7 @@ is_number() {
 
 is_name() { # what may become part of a path
   case $1 in
-    '' | .* | -* | *[!A-Za-z0-9._-]*) return 1 ;;
+    '' | .* | -* | *[!A-Za-z0-9._+-]*) return 1 ;;
   esac
 }
 
@@ -155,7 +159,8 @@ lock() { # seconds to wait
   need flock
   mkdir -p "$ROOT" 2>/dev/null || die no-rights "cannot create $ROOT as user $(id -un)" "path=$ROOT"
   # In a subshell first: a failing redirection of `exec` would end the script without an answer.
-  (: >>"$ROOT/lock") 2>/dev/null || die no-rights "cannot write in $ROOT as user $(id -un)" "path=$ROOT"
+  # Closed to others: whoever can open a file can lock it, and so keep every deployment and every way back waiting.
+  (umask 077 && : >>"$ROOT/lock" && : >>"$ROOT/lease.lock") 2>/dev/null || die no-rights "cannot write in $ROOT as user $(id -un)" "path=$ROOT"
   exec 9>>"$ROOT/lock"
   uptime_cs
   lock_until=$((uptime + $1 * 100))
@@ -184,9 +189,12 @@ EOF
     if is_name "$lease_txn" && is_number "$lease_epoch" && is_number "$lease_until" && is_number "$lease_seq" && is_number "$lease_length" && [ "$lease_mark" = . ]; then
       read_boot
       uptime_cs
-      if [ "$lease_boot" = "$boot" ] && [ "$uptime" -lt "$lease_until" ]; then
+      # Longer than its own length it cannot have left: then the clock began anew, as in a container that was restarted.
+      lease_left=$((lease_until - uptime))
+      if [ "$lease_boot" = "$boot" ] && [ "$lease_left" -gt 0 ] && [ "$lease_left" -le $((lease_length * 100)) ]; then
         lease_alive=yes
-        lease_left=$((lease_until - uptime))
+      else
+        lease_left=0
       fi
       # A lease of a higher epoch than the epoch file knows means that the epoch file was lost.
       [ "$epoch" -ge "$lease_epoch" ] || epoch=$lease_epoch
@@ -285,7 +293,8 @@ read_plan() { # file; sets p_KEY and c<i>_...
         ;;
       unit)
         same_component "$f1"
-        eval "c${components}_units=\"\${c${components}_units} \$f2\""
+        unescape "$f2"
+        eval "c${components}_units=\"\${c${components}_units} \$unescaped\""
         ;;
       command)
         same_component "$f1"
@@ -334,10 +343,10 @@ read_secrets() {
     case $kind in
       secret)
         case $f1 in
-          '' | [!A-Z_]* | *[!A-Z0-9_]*) die secret-invalid "bad secret name" ;;
+          '' | [!A-Za-z_]* | *[!A-Za-z0-9_]*) die secret-invalid "bad secret name" ;;
         esac
         unescape "$f2"
-        eval "secret_$f1=\$unescaped"
+        eval "secret__$f1=\$unescaped"
         secret_names="$secret_names $f1"
         ;;
       end) return 0 ;;
@@ -397,15 +406,45 @@ point_current() { # root link-text; atomic: a unique temporary link, then rename
 
 # ---------------------------------------------------------------- running commands
 
-with_env() { # limit text: user text under sh with its secrets; standard error joins output
+# The output goes to a file, never to a pipe: a daemon that the text leaves behind would keep the pipe open, and this script
+# and its lock would wait for as long as the daemon lives.
+with_env() { # limit text file: user text under sh with its secrets; both outputs are appended to the file
   (
     exec 9>&-
-    for secret in $uses; do eval "$secret=\$secret_$secret; export $secret"; done
+    for secret in $uses; do eval "$secret=\$secret__$secret; export $secret"; done
     SAFEGUARD_COMPONENT=$name SAFEGUARD_VERSION=$p_version SAFEGUARD_RELEASE=$release
     export SAFEGUARD_COMPONENT SAFEGUARD_VERSION SAFEGUARD_RELEASE
     if [ -d "$croot/current" ]; then cd "$croot/current"; elif [ -d "$croot" ]; then cd "$croot"; fi
     exec timeout -k 5 "$1" /bin/sh -c "$2"
-  ) </dev/null 2>&1
+  ) </dev/null >>"$3" 2>&1
+}
+
+captured() { # limit text -> $output
+  captured_status=0
+  captured_file=$(mktemp "${TMPDIR:-/tmp}/deploy-safeguard.XXXXXX" 2>/dev/null) || captured_file=/dev/null
+  with_env "$1" "$2" "$captured_file" || captured_status=$?
+  output=$(tail -c 65536 "$captured_file")
+  [ "$captured_file" = /dev/null ] || rm -f "$captured_file"
+  return "$captured_status"
+}
+
+logged() { # text -> $why, the end of what it printed; a start or stop command, whose service may go on printing
+  logged_status=0
+  open_log
+  if [ ! -w "$log_file" ]; then log_file=/dev/null; fi
+  log_size=$(wc -c <"$log_file")
+  with_env "$limit" "$1" "$log_file" || logged_status=$?
+  why=$(tail -c "+$((log_size + 1))" "$log_file" | tail -c 2000)
+  return "$logged_status"
+}
+
+open_log() { # -> $log_file of component $name; applications print what not everybody may read
+  log_file=$ROOT/log/$name.log
+  (umask 077 && mkdir -p "$ROOT/log" && : >>"$log_file") 2>/dev/null || :
+  if [ -f "$log_file" ] && [ "$(wc -c <"$log_file")" -gt 10485760 ]; then
+    mv -f "$log_file" "$log_file.1"
+    (umask 077 && : >>"$log_file") 2>/dev/null || :
+  fi
 }
 
 tail_of() { # text -> the part of it that fits an answer
@@ -445,10 +484,9 @@ process_start() {
   process_pid
   [ -z "$pid" ] || return 0
   need setsid
-  mkdir -p "$ROOT/run" "$ROOT/log"
+  mkdir -p "$ROOT/run"
   rm -f "$ROOT/run/$name.pid"
-  log_file=$ROOT/log/$name.log
-  if [ -f "$log_file" ] && [ "$(wc -c <"$log_file")" -gt 10485760 ]; then mv -f "$log_file" "$log_file.1"; fi
+  open_log
   # The process records itself before it becomes the application, so that none is ever running unknown to us.
   # shellcheck disable=SC2016 # expanded by the inner shell
   (
@@ -541,8 +579,8 @@ service_start() { # fresh|again: after a stop, or over a service that may be run
       ;;
     command)
       if [ "$1" = again ]; then service_stop || return 1; fi
-      why=$(with_env "$limit" "$cmd_start") || {
-        why="start command of $name failed with exit code $?: $(tail_of "$why")"
+      logged "$cmd_start" || {
+        why="start command of $name failed with exit code $logged_status: $why"
         return 1
       }
       ;;
@@ -575,8 +613,8 @@ service_stop() {
       }
       ;;
     command)
-      why=$(with_env "$limit" "$cmd_stop") || {
-        why="stop command of $name failed with exit code $?: $(tail_of "$why")"
+      logged "$cmd_stop" || {
+        why="stop command of $name failed with exit code $logged_status: $why"
         return 1
       }
       ;;
@@ -611,7 +649,7 @@ EOF
       fi
       ;;
     command)
-      if have_secrets $uses && why=$(with_env "$limit" "$cmd_status"); then
+      if have_secrets $uses && captured "$limit" "$cmd_status"; then
         say service "component=$name" "unit=$name" active=yes state=running restarts=- pid=- invocation=-
       else
         say service "component=$name" "unit=$name" active=no "state=status command failed" restarts=- pid=- invocation=-
@@ -731,6 +769,9 @@ verb_boot() { # internal: by the boot hook
   boot_time=yes
   txn=$active
   if [ -n "$active" ]; then lease_ended "the host was restarted before the deployment was confirmed"; fi
+  boot_time=no
+  # What could not go back yet, since its disk or its network was not there, is tried again.
+  if [ "$state" = revert-failed ]; then arm_watcher; fi
   finish "state=$state"
 }
 
@@ -1007,6 +1048,8 @@ verb_renew() {
       { [ "${a_override:-no}" = yes ] && [ "$state" = halted ]; } || wrong_state
     fi
     needs_lease
+    # Asked again because the answer got lost: it counts from when it was given.
+    if [ "$want_seq" = "$lease_seq" ]; then finish "state=$state" already=yes; fi
     # A renewal that was delayed on the way must not lengthen a lease after a later one: the vote counts on its order.
     [ "$want_seq" -gt "$lease_seq" ] || refuse late "renewal $want_seq comes after $lease_seq" "state=$state"
     write_lease "$lease_length" "$want_seq"
@@ -1061,7 +1104,13 @@ verb_revert() {
   read_secrets
   case $state in
     reverted) finish state=reverted already=yes ;;
-    confirmed | halted) [ "${a_override:-no}" = yes ] || wrong_state ;;
+    confirmed | halted)
+      [ "${a_override:-no}" = yes ] || wrong_state
+      # Nobody watches here any more; if the caller dies half-way, the lease has to finish this.
+      rm -f "$ROOT/reserve"
+      set_state reverting || :
+      arm_watcher
+      ;;
     *) ;;
   esac
   put "$ROOT/txn/$txn/reverted-by" "${a_reason:-the coordinator}" || :
@@ -1245,6 +1294,10 @@ verb_mark() { # key: facts that recovery needs; `no-return`, `migration.<name>`,
 verb_migrate() { # text on standard input after the secrets
   member
   [ "$state" != idle ] || wrong_state
+  # Forward only while the lease lives; the way back has to be open at any time.
+  case ${a_step:-} in
+    backup | up) needs_lease ;;
+  esac
   arg timeout
   limit=$value
   is_number "$limit" || refuse bad-call "bad timeout"
@@ -1255,7 +1308,7 @@ verb_migrate() { # text on standard input after the secrets
   journal begin "migration ${a_name:-} ${a_step:-}"
   # The lock is held to its end, so that nobody undoes a migration that still runs.
   status=0
-  output=$(with_env "$limit" "$text") || status=$?
+  captured "$limit" "$text" || status=$?
   journal end "migration ${a_name:-} ${a_step:-} exit=$status"
   if [ "$status" -ne 0 ]; then
     die migration-failed "${a_step:-} of migration ${a_name:-} failed with exit code $status$([ "$status" != 124 ] || printf ' (no end within %s s)' "$limit"): $(tail_of "$output")"
@@ -1421,7 +1474,7 @@ component_logs() { # lines
       # shellcheck disable=SC2086 # split on purpose
       for unit in $units; do journalctl --no-pager -q -o short-iso -n "$1" --since=-15min -u "$unit" 2>&1 9>&- || systemctl status --no-pager -n 50 -- "$unit" 2>&1 9>&- || :; done
       ;;
-    process) tail -n "$1" "$ROOT/log/$name.log" 2>/dev/null || : ;;
+    process | command) tail -n "$1" "$ROOT/log/$name.log" 2>/dev/null || : ;;
     *) : ;;
   esac
 }
@@ -1576,7 +1629,7 @@ verb_run() { # a check's command: secrets, then its text
   trap "rm -rf '$out'" EXIT
   status=0
   (
-    for secret in $secret_names; do eval "$secret=\$secret_$secret; export $secret"; done
+    for secret in $secret_names; do eval "$secret=\$secret__$secret; export $secret"; done
     exec timeout -k 5 "$limit" /bin/sh -c "$text"
   ) </dev/null >"$out/stdout" 2>"$out/stderr" || status=$?
   say ran "code=$status" "stdout=$(head -c 65536 "$out/stdout")" "stderr=$(head -c 65536 "$out/stderr")"
