@@ -1,0 +1,112 @@
+/** Everything that was measured under one name, in milliseconds. */
+export interface Measurement {
+  name: string;
+  samples: number[];
+}
+
+/** A promise about speed: a number that was measured, and the most that it may be. */
+export interface Target {
+  name: string;
+  unit: 'times' | 'ms';
+  value: number;
+  limit: number;
+  met: boolean;
+}
+
+export interface BenchReport {
+  schema: 1;
+  /** ISO 8601, UTC. */
+  startedAt: string;
+  machine: { cpus: number; kernel: string; sshd: string; node: string };
+  rounds: number;
+  measurements: (Measurement & { median: number; fastest: number })[];
+  targets: Target[];
+  /** Median milliseconds of each phase of a report, by what was run. */
+  phases: Record<string, Record<string, number>>;
+}
+
+/** Collects samples by name, in the order in which the names first came. */
+export class Samples {
+  readonly #samples = new Map<string, number[]>();
+
+  add(name: string, milliseconds: number): void {
+    this.#samples.set(name, [...(this.#samples.get(name) ?? []), milliseconds]);
+  }
+
+  /** @throws Error when nothing was measured under that name */
+  median(name: string): number {
+    return median(this.#samples.get(name) ?? []);
+  }
+
+  all(): BenchReport['measurements'] {
+    return [...this.#samples].map(([name, samples]) => ({
+      name,
+      samples: samples.map(rounded),
+      median: rounded(median(samples)),
+      fastest: rounded(Math.min(...samples)),
+    }));
+  }
+}
+
+export function median(samples: readonly number[]): number {
+  const sorted = [...samples].sort((one, other) => one - other);
+  const upper = sorted[Math.floor(sorted.length / 2)];
+  const lower = sorted[Math.floor((sorted.length - 1) / 2)];
+  if (upper === undefined || lower === undefined) throw new Error('there is no median of nothing');
+  return (lower + upper) / 2;
+}
+
+export function target(name: string, unit: Target['unit'], value: number, limit: number): Target {
+  const digits = unit === 'times' ? 100 : 10;
+  return { name, unit, value: Math.round(value * digits) / digits, limit, met: value <= limit };
+}
+
+/** The tables, in Markdown: for the terminal and for the documentation alike. */
+export function renderTables(report: BenchReport): string {
+  const { machine } = report;
+  return [
+    `${report.rounds} rounds on ${report.startedAt.slice(0, 10)}; ${machine.cpus} CPUs, Linux ${machine.kernel}, ${machine.sshd}, Node ${machine.node}.`,
+    '',
+    ...table(
+      ['Promise', 'Measured', 'Allowed', ''],
+      report.targets.map(({ name, unit, value, limit, met }) => [
+        name,
+        amount(value, unit),
+        amount(limit, unit),
+        met ? 'met' : 'missed',
+      ]),
+    ),
+    '',
+    ...table(
+      ['Measured', 'Median', 'Fastest'],
+      report.measurements.map((one) => [one.name, amount(one.median, 'ms'), amount(one.fastest, 'ms')]),
+    ),
+    '',
+    ...table(
+      ['Phase', ...Object.keys(report.phases)],
+      [...new Set(Object.values(report.phases).flatMap((phases) => Object.keys(phases)))].map((phase) => [
+        phase,
+        ...Object.values(report.phases).map((phases) => {
+          const value = phases[phase];
+          return value === undefined ? '' : amount(value, 'ms');
+        }),
+      ]),
+    ),
+  ].join('\n');
+}
+
+function table(head: string[], rows: string[][]): string[] {
+  const widths = head.map((title, column) =>
+    Math.max(3, ...[head, ...rows].map((row) => (row[column] ?? title).length)),
+  );
+  const line = (cells: string[]) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [line(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...rows.map(line)];
+}
+
+function amount(value: number, unit: Target['unit']): string {
+  return unit === 'times' ? `${value.toFixed(2)} ×` : `${Math.round(value)} ms`;
+}
+
+function rounded(milliseconds: number): number {
+  return Math.round(milliseconds * 10) / 10;
+}
