@@ -1254,10 +1254,13 @@ verb_fence() { # from here on the old coordinator is powerless
   is_number "$want_lease" || refuse bad-call "bad lease"
   lock "${a_wait:-10}"
   load
-  if [ "$lease_alive" = yes ] && [ "${a_evidence:-}" != run-finished ] && ! { [ "$want_epoch" = "$epoch" ] && [ "$lease_owner" = "${a_owner:--}" ]; }; then
+  # The same run on the same runner is the same process asking again: two jobs of one run have a runner each.
+  again=no
+  if [ "$want_epoch" = "$epoch" ] && [ "$lease_txn" = "$txn" ] && [ "$lease_owner" = "${a_owner:--}" ] && [ "$lease_runner" = "${a_runner:--}" ]; then again=yes; fi
+  if [ "$lease_alive" = yes ] && [ "${a_evidence:-}" != run-finished ] && [ "$again" = no ]; then
     refuse locked "another deployment holds this host" "transaction=$lease_txn" "owner=$lease_owner" "runner=$lease_runner" "since=$lease_since" "ends=$lease_ends"
   fi
-  if [ "$want_epoch" -lt "$epoch" ] || { [ "$want_epoch" = "$epoch" ] && [ "$lease_owner" != "${a_owner:--}" ]; }; then
+  if [ "$want_epoch" -le "$epoch" ] && [ "$again" = no ]; then
     refuse fenced "epoch $want_epoch is over: this host is at epoch $epoch" "epoch=$epoch"
   fi
   epoch=$want_epoch

@@ -145,3 +145,21 @@ function leaseEnd({ state, noReturn }: HostGuards): HostAnswer {
       return { do: false, already: true };
   }
 }
+
+/** What a host looks at before it lets a recovery take over. */
+export interface FenceGuards {
+  leaseAlive: boolean;
+  /** How the caller's epoch compares with the host's own. */
+  epoch: HostGuards['epoch'];
+  /** The caller holds the lease already: it asks again since the answer got lost. */
+  sameHolder: boolean;
+  /** The caller has shown that the run which holds the lease is over. */
+  runFinished: boolean;
+}
+
+/** `null`: the host takes the epoch, gives the caller the lease, and keeps its state. Pure. */
+export function fenceAnswer({ leaseAlive, epoch, sameHolder, runFinished }: FenceGuards): RefusalCode | null {
+  const again = epoch === 'equal' && sameHolder;
+  if (leaseAlive && !runFinished && !again) return 'locked';
+  return epoch === 'higher' || again ? null : 'fenced';
+}
