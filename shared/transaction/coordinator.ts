@@ -320,11 +320,14 @@ export class Coordinator {
     const results = await this.#ports.recorder.phase(
       'renew',
       () =>
-        this.#ports.fleet.ledgerFirst(this.#ledger, this.#hosts, {
-          verb: 'renew',
-          args: this.#args({ seq: this.#vote, vote: 'yes' }),
-          timeoutMs: this.#leaseMs(),
-        }),
+        this.#untilCancelled((signal) =>
+          this.#ports.fleet.ledgerFirst(this.#ledger, this.#hosts, {
+            verb: 'renew',
+            args: this.#args({ seq: this.#vote, vote: 'yes' }),
+            timeoutMs: this.#leaseMs(),
+            signal,
+          }),
+        ),
       allOk,
     );
     return this.#judge('renew', results);
@@ -334,12 +337,15 @@ export class Coordinator {
     const results = await this.#ports.recorder.phase(
       'decide',
       () =>
-        this.#ports.fleet.call([this.#ledger], {
-          verb: 'decide',
-          args: this.#args({ decision: 'commit', seq: this.#vote }),
-          timeoutMs: this.#leaseMs(),
-          patienceMs: this.#leaseMs(),
-        }),
+        this.#untilCancelled((signal) =>
+          this.#ports.fleet.call([this.#ledger], {
+            verb: 'decide',
+            args: this.#args({ decision: 'commit', seq: this.#vote }),
+            timeoutMs: this.#leaseMs(),
+            patienceMs: this.#leaseMs(),
+            signal,
+          }),
+        ),
       allOk,
     );
     const event = this.#judge('decide', results);
@@ -351,9 +357,11 @@ export class Coordinator {
     const results = await this.#ports.recorder.phase(
       'confirm',
       () =>
-        this.#ports.fleet.call(
-          this.#hosts.filter((host) => host !== this.#ledger),
-          { verb: 'confirm', args: this.#args(), timeoutMs: this.#leaseMs(), patienceMs: this.#leaseMs() },
+        this.#untilCancelled((signal) =>
+          this.#ports.fleet.call(
+            this.#hosts.filter((host) => host !== this.#ledger),
+            { verb: 'confirm', args: this.#args(), timeoutMs: this.#leaseMs(), patienceMs: this.#leaseMs(), signal },
+          ),
         ),
       allOk,
     );
@@ -367,12 +375,15 @@ export class Coordinator {
     const results = await this.#ports.recorder.phase(
       'close',
       () =>
-        this.#ports.fleet.call(hosts, {
-          verb: 'close',
-          args: this.#args({ outcome, quarantine: quarantine ? 'yes' : 'no' }),
-          stdin: (host) => `${JSON.stringify(this.#history(host, outcome))}\n`,
-          timeoutMs: this.#ports.signal.aborted ? cancelBudgetMs / 3 : 120_000,
-        }),
+        this.#untilCancelled((signal) =>
+          this.#ports.fleet.call(hosts, {
+            verb: 'close',
+            args: this.#args({ outcome, quarantine: quarantine ? 'yes' : 'no' }),
+            stdin: (host) => `${JSON.stringify(this.#history(host, outcome))}\n`,
+            timeoutMs: 120_000,
+            signal,
+          }),
+        ),
       allOk,
     );
     for (const { host, event, error } of results) {
@@ -380,6 +391,30 @@ export class Coordinator {
       this.#ports.recorder.warn(`${host}: closing was not finished (${error?.message}); the next run finishes it.`);
     }
     return worst(results.map(({ event }) => event));
+  }
+
+  /**
+   * For verbs whose answer is still wanted after a cancellation. A host that does not give it soon must not use up the
+   * time that the way back and the report need before the runner kills this process.
+   */
+  async #untilCancelled<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, signal } = this.#ports;
+    const late = new AbortController();
+    const done = new AbortController();
+    const giveUpSoon = () => {
+      clock.sleep(cancelBudgetMs / 3, done.signal).then(
+        () => late.abort(signal.reason),
+        () => undefined,
+      );
+    };
+    if (signal.aborted) giveUpSoon();
+    else signal.addEventListener('abort', giveUpSoon, { once: true });
+    try {
+      return await work(late.signal);
+    } finally {
+      signal.removeEventListener('abort', giveUpSoon);
+      done.abort();
+    }
   }
 
   // ---------------------------------------------------------------- the way back
