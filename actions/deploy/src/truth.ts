@@ -43,7 +43,9 @@ function nextOf(snapshot: HostSnapshot, transaction: string): string {
   if (snapshot.active !== transaction) {
     const past = snapshot.transactions.get(transaction);
     if (past === undefined) return 'It never took part.';
-    return past.decision === 'commit' ? 'It was committed and closed.' : 'It was closed and runs what it ran before.';
+    // Only the ledger host holds the decision; the others know that they confirmed.
+    const stayed = past.decision === 'commit' || past.state === 'confirmed';
+    return stayed ? 'It was confirmed and closed.' : 'It was closed and runs what it ran before.';
   }
   switch (snapshot.state) {
     case 'confirmed':
