@@ -217,6 +217,15 @@ export class Machine {
     writeFileSync(join(this.folder, 'faults', 'go'), '');
   }
 
+  /** Resolves once the command that was held has run to its end. */
+  async settled(timeoutMs = 20_000): Promise<void> {
+    const until = Date.now() + timeoutMs;
+    while (existsSync(join(this.folder, 'faults', 'struck'))) {
+      if (Date.now() > until) throw new Error(`${this.name}: the held command did not end within ${timeoutMs} ms`);
+      await sleep(10);
+    }
+  }
+
   async stop(): Promise<void> {
     this.release();
     await this.sshd.stop();
@@ -249,9 +258,20 @@ strike() {
     exit 98
   fi
   while [ ! -f "$f/go" ]; do sleep 0.02; done
-  if [ "$what" = drop ]; then kill -9 $PPID; exit 98; fi
+  if [ "$what" = drop ]; then
+    rm -f "$f/struck"
+    kill -9 $PPID
+    exit 98
+  fi
 }
-[ "$w" != before ] || strike
+if [ "$w" = before ]; then
+  : >"$f/struck"
+  strike
+  /bin/sh -c "$SSH_ORIGINAL_COMMAND"
+  code=$?
+  rm -f "$f/struck"
+  exit "$code"
+fi
 if [ "$w" = after ]; then
   out=$f/answer.$$
   /bin/sh -c "$SSH_ORIGINAL_COMMAND" >"$out"
