@@ -1,7 +1,8 @@
 /*
  * npm run docs [-- --check]
  *
- * Writes the tables of inputs and outputs into the READMEs of the actions, and the table of actions into README.md.
+ * Writes the tables of inputs and outputs into the READMEs of the actions, the table of actions into README.md, and the
+ * tables of keys into docs/manifest.md and docs/health-checks.md.
  */
 import { parseArgs } from 'node:util';
 import { settle } from './generated-files';

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { readDefinition } from './action-definition';
 import { renderActions, renderInputs, renderOutputs } from './action-docs';
 import { actionNames } from './entries';
+import { checkTables, manifestTables } from './reference-docs';
 import { replaceRegion } from './regions';
 
 /**
- * The READMEs with their generated tables, by path. Throws for an action whose README or marker is missing; the README
- * of the repository has its table only if it has the markers.
+ * The READMEs and pages with their generated tables, by path. Throws for an action whose README or marker is missing, and
+ * for a page of docs/ that lacks one of its markers; the README of the repository has its table only if it has the
+ * markers.
  */
 export function renderReadmes(root: string): Map<string, string> {
   const definitions = new Map(actionNames(root).map((name) => [name, readDefinition(root, name)]));
@@ -20,6 +22,15 @@ export function renderReadmes(root: string): Map<string, string> {
   if (existsSync(join(root, 'README.md'))) {
     const replaced = replaceRegion(readText(root, 'README.md'), 'actions', renderActions(definitions));
     if (replaced !== null) readmes.set('README.md', replaced);
+  }
+  for (const [file, tables] of [
+    ['docs/manifest.md', manifestTables()],
+    ['docs/health-checks.md', checkTables()],
+  ] as const) {
+    if (!existsSync(join(root, file))) continue;
+    let text = readText(root, file);
+    for (const [name, table] of tables) text = region(file, text, name, table);
+    readmes.set(file, text);
   }
   return readmes;
 }

@@ -96,7 +96,7 @@ export interface DurationRange {
   wholeSeconds?: boolean;
 }
 
-/** A duration as text, within a range. The range is said in the message; a JSON Schema can only hold the pattern. */
+/** A duration as text, within a range. A JSON Schema can only hold the pattern; its comment says the range to people. */
 export function duration(range: DurationRange) {
   return z
     .string({ error: durationTypeError })
@@ -112,7 +112,8 @@ export function duration(range: DurationRange) {
       } else if (range.wholeSeconds === true && milliseconds % 1000 !== 0) {
         context.addIssue({ code: 'custom', message: `${value} is not a whole number of seconds` });
       }
-    });
+    })
+    .meta({ $comment: `${range.min} to ${range.max}` });
 }
 
 function durationTypeError(issue: { input?: unknown }): string | undefined {
