@@ -48,7 +48,8 @@ export type UndoDecision =
  * @param versionNow what `version` prints now, or null where there is no such command
  */
 export function decideUndo(migration: Migration, mark: MigrationMark | null, versionNow: string | null): UndoDecision {
-  if (mark === null || mark.progress === 'undone') return { do: 'nothing' };
+  // `up` begins only once the mark after the backup has been written.
+  if (mark === null || mark.progress === 'undone' || mark.progress === 'started') return { do: 'nothing' };
   const undo = undoOf(migration);
   const certain = mark.progress === 'applied' || mark.progress === 'undoing';
   if (!certain && mark.before !== null && versionNow !== null && mark.before === versionNow) return { do: 'nothing' };
@@ -58,11 +59,7 @@ export function decideUndo(migration: Migration, mark: MigrationMark | null, ver
   }
   if (certain) return { do: 'undo', undo };
   // It began and nobody saw its end. A restore is right in both cases; a `down` only if the version shows a change.
-  if (undo.kind === 'restore') {
-    if (mark.progress === 'started')
-      return { do: 'ask', why: `the backup of migration ${migration.name} was not seen to end` };
-    return { do: 'undo', undo };
-  }
+  if (undo.kind === 'restore') return { do: 'undo', undo };
   if (versionNow !== null && mark.before !== null) return { do: 'undo', undo };
   return {
     do: 'ask',

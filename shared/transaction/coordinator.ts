@@ -163,7 +163,8 @@ export class Coordinator {
         }),
       allOk,
     );
-    for (const { host, event } of results) if (event !== 'failed' && event !== 'fenced') this.#opened.add(host);
+    // A refusal opened nothing; a failure may have come after the host had taken it down.
+    for (const { host, answer } of results) if (answer?.status !== 'refused') this.#opened.add(host);
     const event = this.#judge('open', results);
     if (event === 'ok') {
       this.#warnAboutProtection(results);
@@ -349,8 +350,10 @@ export class Coordinator {
       allOk,
     );
     const event = this.#judge('decide', results);
-    // Only a refusal is a no. A write that failed half-way may still be the commit.
-    return results.some(({ answer }) => answer?.status === 'failed') ? 'unreachable' : event;
+    // Only a refusal is a no. A write that failed half-way may still be the commit, and a host that is busy may be at work
+    // on this very request, sent before its connection broke.
+    const unclear = results.some(({ answer }) => answer?.status === 'failed' || answer?.code === 'busy');
+    return unclear ? 'unreachable' : event;
   }
 
   async #confirm(): Promise<PhaseEvent> {
@@ -503,8 +506,8 @@ export class Coordinator {
         await this.#close(outcome, this.#versionIsToBlame());
         return outcome;
       case 'rollback-failed':
-        await this.#collectForensics();
         await this.#markCritical(this.#criticalText(outcome));
+        if (!this.#ports.signal.aborted) await this.#collectForensics();
         return outcome;
       case 'deployed':
       case 'no-op':
@@ -527,11 +530,13 @@ export class Coordinator {
     await this.#markCritical(
       `version ${this.#request.version} is red and cannot be rolled back, because a migration without an undo was applied`,
     );
-    await this.#collectForensics();
+    if (!this.#ports.signal.aborted) await this.#collectForensics();
   }
 
   async #markCritical(message: string): Promise<void> {
-    const results = await this.#ports.fleet.call(this.#hosts, { verb: 'critical', args: this.#args({ message }) });
+    const results = await this.#untilCancelled((signal) =>
+      this.#ports.fleet.call(this.#hosts, { verb: 'critical', args: this.#args({ message }), signal }),
+    );
     for (const { host, error } of results) {
       if (error !== null)
         this.#ports.recorder.warn(`${host}: the critical marker could not be written: ${error.message}`);

@@ -50,14 +50,15 @@ const table: Record<PhaseName, Record<PhaseEvent, Next>> = {
     failed: { release: 'aborted' },
     cancelled: { release: 'aborted' },
     unreachable: { release: 'aborted' },
-    fenced: { end: 'aborted' },
+    // Taken by somebody else on one host says nothing about the others: what is ours there is given back.
+    fenced: { release: 'aborted' },
   },
   stage: {
     ok: { do: 'migrate' },
     failed: { release: 'aborted' },
     cancelled: { release: 'aborted' },
     unreachable: { release: 'aborted' },
-    fenced: { end: 'aborted' },
+    fenced: { release: 'aborted' },
   },
   // A migration may have begun, so from here on there is something to undo.
   migrate: {

@@ -49,10 +49,11 @@ export class Migrator {
     return [...this.#marks.values()].some((mark) => mark.progress !== 'undone');
   }
 
-  /** A migration that cannot be undone has been begun. */
+  /** A migration that cannot be undone has been begun; its backup alone changes nothing. */
   get noReturn(): boolean {
     return this.#options.environment.migrations.some(
-      (migration) => isPointOfNoReturn(migration) && this.#marks.has(migration.name),
+      (migration) =>
+        isPointOfNoReturn(migration) && (this.#marks.get(migration.name)?.progress ?? 'started') !== 'started',
     );
   }
 
