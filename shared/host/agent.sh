@@ -1710,7 +1710,11 @@ preflight_component() {
       [ "$(id -u)" = 0 ] || problem no-rights "user $(id -un) may not start and stop units" "Set 'sudo: true' for the host."
       for unit in $units; do
         unit_load=$(systemctl show -p LoadState --value -- "$unit" 2>/dev/null) || unit_load=unknown
-        [ "$unit_load" = loaded ] || problem unit-missing "unit $unit is '$unit_load', not loaded" "Install the unit file and run systemctl daemon-reload, or correct 'units'."
+        case $unit_load in
+          loaded) ;;
+          masked) problem unit-missing "unit $unit is 'masked': nothing can start it" "Run systemctl unmask $unit on the host, or correct 'units'." ;;
+          *) problem unit-missing "unit $unit is '$unit_load', not loaded" "Install the unit file and run systemctl daemon-reload, or correct 'units'." ;;
+        esac
       done
     fi
   fi
