@@ -114,7 +114,9 @@ export class Heartbeat {
         fault: cause?.fault ?? 'host',
         code: cause?.code === 'fenced' ? 'fenced' : 'lease-lost',
         host,
-        remedy: cause?.remedy ?? 'See why the runner lost touch with the host, then run recover.',
+        remedy:
+          cause?.remedy ??
+          'See why the runner lost touch with the host: its network, its load, or a machine that was suspended.',
         ...(cause ? { cause } : {}),
       }),
     );
