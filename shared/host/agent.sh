@@ -1343,7 +1343,8 @@ verb_close() { # history line on standard input
   read_plan "$ROOT/txn/$txn/plan"
   journal begin close
   if [ -n "$history" ]; then append_history; fi
-  if [ "$state" = confirmed ]; then rm -f "$ROOT/CRITICAL"; fi
+  # A confirmed host that is closed as red keeps what tells a person about it.
+  if [ "$state" = confirmed ] && [ "${a_outcome:-deployed}" = deployed ]; then rm -f "$ROOT/CRITICAL"; fi
   i=0
   while [ "$i" -lt "$components" ]; do
     i=$((i + 1))

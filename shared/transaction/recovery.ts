@@ -173,7 +173,8 @@ export class Recovery {
       case 'settle-halted':
         return this.#settleHalted();
       case 'revert':
-        return this.#goBack(false, switched);
+        // A recorded abort may have overridden a commit, so hosts may be confirmed.
+        return this.#goBack(record?.decision === 'abort', switched);
     }
   }
 
@@ -182,7 +183,7 @@ export class Recovery {
   async #rollForward(): Promise<Outcome> {
     const behind = this.#open.filter((host) => this.#stateOf(host) !== 'confirmed');
     const event = await this.#bringForward(behind);
-    if (event === 'failed') return this.#goBack(true, true);
+    if (event === 'failed') return this.#migrator.noReturn ? this.#leaveToPerson() : this.#goBack(true, true);
     if (event !== 'ok' || this.#missing().length > 0 || this.#elsewhere()) return this.#stillInDoubt();
     await this.#close('deployed');
     return 'deployed';
@@ -191,14 +192,18 @@ export class Recovery {
   async #bringForward(behind: readonly string[]) {
     if (behind.length === 0) return 'ok' as const;
     const { environment, variables } = this.#request;
+    // Past the point of no return a host keeps the new version when its lease ends.
+    const [there, back] = [true, false].map((halted) =>
+      behind.filter((host) => (this.#stateOf(host) === 'halted') === halted),
+    ) as [string[], string[]];
     // A host in the middle of going back has to arrive there before it can go forward again.
-    const onTheWay = behind.filter((host) => ['switching', 'reverting', 'revert-failed'].includes(this.#stateOf(host)));
-    const empty = behind.filter((host) => componentsOn(environment, host).length === 0);
+    const onTheWay = back.filter((host) => ['switching', 'reverting', 'revert-failed'].includes(this.#stateOf(host)));
+    const empty = back.filter((host) => componentsOn(environment, host).length === 0);
     const having = (component: string) =>
-      behind.filter((host) => componentsOn(environment, host).some(({ name }) => name === component));
-    const steps: { verb: string; hosts: readonly string[]; args: Record<string, string> }[] = [
-      { verb: 'revert', hosts: onTheWay, args: {} },
-      { verb: 'resume', hosts: behind, args: {} },
+      back.filter((host) => componentsOn(environment, host).some(({ name }) => name === component));
+    const steps: { verb: string; hosts: readonly string[]; args: Record<string, string | number> }[] = [
+      { verb: 'revert', hosts: onTheWay, args: { wait: lockWaitSeconds, reason: 'recover' } },
+      { verb: 'resume', hosts: back, args: {} },
       { verb: 'switch', hosts: empty, args: { component: '-' } },
       ...environment.components.map(({ name }) => ({ verb: 'switch', hosts: having(name), args: { component: name } })),
     ];
@@ -213,7 +218,10 @@ export class Recovery {
     }
     const verdict = await this.#verify(this.#request.unfinished.version, 'health');
     if (!verdict) return 'failed' as const;
-    const results = await this.#phase('confirm', { hosts: behind, verb: 'confirm', args: {} });
+    const results = [
+      ...(await this.#phase('confirm', { hosts: back, verb: 'confirm', args: {} })),
+      ...(await this.#phase('confirm', { hosts: there, verb: 'confirm', args: { override: 'yes' } })),
+    ];
     const event = worst(results.map((result) => result.event));
     return event === 'ok' ? event : this.#blame('confirm', results, event);
   }
@@ -231,27 +239,33 @@ export class Recovery {
         verb: 'renew',
         args: this.#args({ seq, vote: 'yes', ...override }),
       });
-      if (allOk(votes)) {
-        const decided = await this.#phase('decide', {
-          hosts: [unfinished.ledger],
-          verb: 'decide',
-          args: { decision: 'commit', seq, ...override },
-        });
-        if (allOk(decided)) {
-          const confirmed = await this.#phase('confirm', { hosts: this.#open, verb: 'confirm', args: override });
-          if (!allOk(confirmed)) return this.#stillInDoubt();
-          await this.#close('deployed');
-          return 'deployed';
-        }
-      }
+      if (!allOk(votes)) return this.#stillInDoubt(votes);
+      const decided = await this.#phase('decide', {
+        hosts: [unfinished.ledger],
+        verb: 'decide',
+        args: { decision: 'commit', seq, ...override },
+      });
+      // No answer, and no refusal either, tells that it was not committed.
+      if (!allOk(decided)) return this.#stillInDoubt(decided);
+      const confirmed = await this.#phase('confirm', { hosts: this.#open, verb: 'confirm', args: override });
+      if (!allOk(confirmed)) return this.#stillInDoubt(confirmed);
+      await this.#close('deployed');
+      return 'deployed';
     }
+    return this.#leaveToPerson();
+  }
+
+  /** The new version stays although it is red: a marker on the hosts says so, and nobody is blocked by it. */
+  async #leaveToPerson(): Promise<Outcome> {
+    const { version } = this.#request.unfinished;
+    const message = `version ${version} is not healthy and cannot be rolled back, because a migration without an undo was applied`;
     this.#failure ??= {
       phase: 'revert',
       fault: 'configuration',
-      message: `version ${unfinished.version} is not healthy and cannot be rolled back, because a migration without an undo was applied`,
+      message,
       remedy: 'Deploy a corrected version, or put the schema and the code right by hand.',
     };
-    await this.#phase('critical', { hosts: this.#open, verb: 'critical', args: { message: this.#failure.message } });
+    await this.#phase('critical', { hosts: this.#open, verb: 'critical', args: { message } });
     await this.#close('rollback-failed');
     return 'rollback-failed';
   }
@@ -433,9 +447,16 @@ export class Recovery {
     return this.#snapshots.get(host)?.state ?? 'idle';
   }
 
-  /** Hosts of the transaction that could not be asked. `local` ones of another machine are not among them. */
+  /** Hosts of the transaction that could not be asked. What is no longer in the manifest is no longer waited for. */
   #missing(): string[] {
-    return this.#request.unfinished.hosts.filter((host) => !this.#hosts.includes(host));
+    const away = this.#request.unfinished.hosts.filter((host) => !this.#hosts.includes(host));
+    const gone = away.filter((host) => !this.#ports.fleet.has(host));
+    for (const host of gone) {
+      this.#ports.recorder.warn(
+        `${host} took part in transaction ${this.#request.unfinished.transaction} and is no longer in the manifest; what it runs was not looked at.`,
+      );
+    }
+    return away.filter((host) => !gone.includes(host));
   }
 
   /**
