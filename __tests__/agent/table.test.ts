@@ -207,7 +207,8 @@ async function differences(shell: Shell, box: Box, cases: readonly Case[]): Prom
       const root = setUp(box, `${shell.name.replaceAll(' ', '-')}-${index}`, one);
       const [expected, got] = [promised(one), await observe(box, root, one)];
       if (got !== expected) found.push(`${key(one)}: the table says "${expected}", the agent "${got}"`);
-      rmSync(root, { recursive: true, force: true });
+      // A watcher that the verb armed may still be writing here.
+      rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
     }
   };
   await Promise.all([work(), work(), work()]);
