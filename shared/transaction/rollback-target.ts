@@ -27,7 +27,8 @@ export function lastGoodVersion(
     {
       fault: 'configuration',
       code: 'no-good-version',
-      remedy: 'Deploy a version that works, or name one in `to-version`.',
+      remedy:
+        'Deploy a version that works, or name one in `to-version`: versions in quarantine and versions that a rollback left are taken only by name.',
     },
   );
 }
