@@ -1,7 +1,7 @@
 import { SafeguardError, toSafeguardError } from '../errors';
 import type { Clock, Log } from '../ports';
 import type { CheckResult, Failure, Report } from '../report/report';
-import { captureState, saveCaptures } from './capture';
+import { captureState, type StateCapture, saveCaptures } from './capture';
 import { Coordinator, hostReports, type TransactionResult } from './coordinator';
 import type { PhaseName } from './decide';
 import { refuseForeign, refuseWhileLocked, requireAllHosts } from './guarded-environment';
@@ -91,16 +91,19 @@ class Deployment {
     );
     if (isNoOp(request, request.snapshots)) return this.#noOp(request);
     for (const note of this.#notes(request)) this.#recorder.warn(note);
+    const capturing = this.#inputs.checkMode ? null : this.#capture();
+    // It is awaited once the preflight has had its say, which comes first when both have something to complain about.
+    capturing?.catch(() => undefined);
     await this.#recorder.phase(
       'preflight',
       () => this.#preflight(request),
       () => true,
     );
-    if (this.#inputs.checkMode) {
+    if (capturing === null) {
       this.#ports.log.info('Check mode: the plan holds on every host; nothing was changed.');
       return ended('no-op', null);
     }
-    await this.#capture();
+    await this.#save(await capturing);
     const { clock, log, signal, onPhase } = this.#ports;
     const { fleet, health } = this.#session;
     return new Coordinator(request, {
@@ -248,14 +251,21 @@ class Deployment {
     });
   }
 
-  async #capture(): Promise<void> {
+  async #capture(): Promise<StateCapture[]> {
     const { environment, fleet } = this.#session;
     const { captures, failed } = await captureState(environment, fleet, this.#inputs.variables, {
       label: 'before',
       signal: this.#ports.signal,
     });
+    const [bad] = failed;
+    if (bad?.error) throw bad.error;
+    return captures;
+  }
+
+  async #save(captures: readonly StateCapture[]): Promise<void> {
+    const { environment, fleet } = this.#session;
     const saved = await saveCaptures(environment, fleet, captures, `${this.#inputs.transactionId}-before.json`);
-    const [bad] = [...failed, ...saved].filter(({ error }) => error !== null);
+    const bad = saved.find(({ error }) => error !== null);
     if (bad?.error) throw bad.error;
   }
 
