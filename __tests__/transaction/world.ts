@@ -55,6 +55,11 @@ export class FakeClock implements Clock {
     this.#now += ms;
   }
 
+  /** Nobody waits any more. */
+  clear(): void {
+    this.#timers = [];
+  }
+
   /** Lets time pass until the work is done; time passes only while everything waits for it. */
   async run<T>(work: Promise<T>): Promise<T> {
     let done = false;
@@ -68,7 +73,7 @@ export class FakeClock implements Clock {
       if (done) return settled;
       this.#timers.sort((one, other) => one.at - other.at);
       const next = this.#timers.shift();
-      if (next === undefined) throw new Error('everything waits, and no timer would ever wake it');
+      if (next === undefined) return never();
       this.#now = Math.max(this.#now, next.at);
       next.wake();
     }
@@ -338,7 +343,7 @@ export class FakeHost {
   #close(transaction: string, kept: Kept, args: AgentArguments, stdin: string): void {
     const line = stdin.trim();
     if (!this.history.some((known) => known.includes(`"${transaction}"`))) this.history.push(line);
-    if (kept.state === 'confirmed') this.critical = null;
+    if (kept.state === 'confirmed' && args['outcome'] === 'deployed') this.critical = null;
     if (args['quarantine'] === 'yes') this.quarantine.push(setting(kept, 'version'));
     this.lease = null;
     this.active = null;
@@ -452,7 +457,6 @@ export class World {
   readonly clock = new FakeClock();
   readonly environment: Environment;
   readonly hosts = new Map<string, FakeHost>();
-  readonly fleet: Fleet;
   readonly calls: Call[] = [];
   readonly lines: string[] = [];
   readonly asked: HealthScope[] = [];
@@ -465,11 +469,14 @@ export class World {
   /** Versions that a whole suite was green for. */
   readonly proved = new Set<string>();
   readonly broken: string[] = [];
+  /** Processes that are dead get no answer and no time any more. */
+  #alive = 0;
+  #killAt: { call: number; acted: boolean } | null = null;
+  #killed: () => void = () => undefined;
 
   constructor(options: WorldOptions = {}) {
     this.environment = environmentOf(options);
     for (const { name } of this.environment.hosts) this.hosts.set(name, new FakeHost(name, this));
-    this.fleet = this.fleetOf(this.environment);
   }
 
   fleetOf(environment: Environment): Fleet {
@@ -498,9 +505,40 @@ export class World {
     }
   }
 
+  /**
+   * Kills the process that works now at its n-th call from here on: before the host acted, or after it.
+   *
+   * @returns what the process came to, or null when it was killed
+   */
+  async killAt<T>(call: number, acted: boolean, work: () => Promise<T>): Promise<T | null> {
+    this.#killAt = { call, acted };
+    const killed = new Promise<null>((resolve) => {
+      this.#killed = () => resolve(null);
+    });
+    const running = work();
+    const result = await Promise.race([running, killed]);
+    if (result === null) running.catch(() => undefined);
+    this.#killAt = null;
+    this.clock.clear();
+    return result;
+  }
+
+  /** Whether the call's process dies here. */
+  #dies(acted: boolean): boolean {
+    if (this.#killAt === null) return false;
+    if (!acted) this.#killAt.call -= 1;
+    if (this.#killAt.call !== 0 || this.#killAt.acted !== acted) return false;
+    this.#alive += 1;
+    this.#killed();
+    return true;
+  }
+
   #agent(name: string): HostAgent {
-    const answer = (verb: string, args: AgentArguments, options: CallOptions = {}) =>
-      this.#carry(name, verb, args, options);
+    const process = this.#alive;
+    const answer = async (verb: string, args: AgentArguments, options: CallOptions = {}) => {
+      const result = await (process === this.#alive ? this.#carry(name, verb, args, options) : never());
+      return process === this.#alive ? result : never();
+    };
     const agent = {
       host: name,
       ask: answer,
@@ -521,6 +559,7 @@ export class World {
     await this.clock.sleep(typeof fault === 'object' && 'slow' in fault ? fault.slow : 10, options.signal);
     if (host.downUntil > this.clock.monotonicMs()) throw lost(name);
     if (fault === 'lost-request') throw lost(name);
+    if (this.#dies(false)) return never();
     const answer =
       typeof fault === 'object' && 'refuse' in fault
         ? refused(fault.refuse)
@@ -530,6 +569,7 @@ export class World {
             ? ok()
             : host.answer(verb, args, options.stdin ?? '');
     this.calls.push({ host: name, verb: called, args, status: answer.status, code: answer.code });
+    if (this.#dies(true)) return never();
     if (fault === 'lost-answer') throw lost(name);
     if (fault === 'no-end') {
       await this.clock.sleep(options.timeoutMs ?? 30_000, options.signal);
@@ -589,16 +629,17 @@ export class World {
   };
 
   async snapshots(): Promise<ReadonlyMap<string, HostSnapshot>> {
-    return (await this.clock.run(inspect(this.environment, this.fleet))).snapshots;
+    return (await this.clock.run(inspect(this.environment, this.fleetOf(this.environment)))).snapshots;
   }
 
   /** One deployment from here to its end. */
   async deploy(overrides: Partial<TransactionRequest> = {}): Promise<TransactionResult & { recorder: Recorder }> {
+    const fleet = this.fleetOf(this.environment);
     const request = await this.request(overrides);
     const recorder = new Recorder(this.clock, this.log);
     const phases: PhaseName[] = [];
     const coordinator = new Coordinator(request, {
-      fleet: this.fleet,
+      fleet,
       health: this.health,
       clock: this.clock,
       log: this.log,
@@ -677,6 +718,10 @@ export class World {
   said(verb: string): Call[] {
     return this.calls.filter((call) => call.verb === verb);
   }
+}
+
+function never(): Promise<never> {
+  return new Promise(() => undefined);
 }
 
 function lost(host: string): UnreachableError {

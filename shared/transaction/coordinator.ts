@@ -3,6 +3,7 @@ import { secretsInput } from '../host/wire';
 import { componentsOn, hostsOf, ledgerOf } from '../manifest/topology';
 import type { Clock, Log } from '../ports';
 import type { CheckResult, Failure, HostReport } from '../report/report';
+import { closeInOrder } from './closing';
 import { next, type PhaseEvent, type PhaseName, toldOutcome, worst, worstRevert } from './decide';
 import type { Fleet, FleetCall, HostResult } from './fleet';
 import { type HealthGate, redCheck } from './health-gate';
@@ -378,15 +379,17 @@ export class Coordinator {
     const results = await this.#ports.recorder.phase(
       'close',
       () =>
-        this.#untilCancelled((signal) =>
-          this.#ports.fleet.call(hosts, {
-            verb: 'close',
-            args: this.#args({ outcome, quarantine: quarantine ? 'yes' : 'no' }),
-            stdin: (host) => `${JSON.stringify(this.#history(host, outcome))}\n`,
-            timeoutMs: 120_000,
-            signal,
-          }),
-        ),
+        this.#untilCancelled((signal) => {
+          const close = (some: readonly string[]) =>
+            this.#ports.fleet.call(some, {
+              verb: 'close',
+              args: this.#args({ outcome, quarantine: quarantine ? 'yes' : 'no' }),
+              stdin: (host) => `${JSON.stringify(this.#history(host, outcome))}\n`,
+              timeoutMs: 120_000,
+              signal,
+            });
+          return this.#migrator.begun ? closeInOrder(this.#ledger, hosts, close) : close(hosts);
+        }),
       allOk,
     );
     for (const { host, event, error } of results) {

@@ -4,7 +4,8 @@ import type { Environment } from '../manifest/environment';
 import { componentsOn } from '../manifest/topology';
 import type { Clock, Log } from '../ports';
 import type { CheckResult, Failure } from '../report/report';
-import { recoveryDecision, worst, worstRevert } from './decide';
+import { closeInOrder } from './closing';
+import { type PhaseEvent, recoveryDecision, worst, worstRevert } from './decide';
 import type { Fleet, FleetCall, HostResult } from './fleet';
 import { type HealthGate, redCheck } from './health-gate';
 import { Heartbeat } from './heartbeat';
@@ -189,13 +190,26 @@ export class Recovery {
     return 'deployed';
   }
 
-  async #bringForward(behind: readonly string[]) {
-    if (behind.length === 0) return 'ok' as const;
-    const { environment, variables } = this.#request;
+  async #bringForward(behind: readonly string[]): Promise<PhaseEvent> {
+    if (behind.length === 0) return 'ok';
     // Past the point of no return a host keeps the new version when its lease ends.
-    const [there, back] = [true, false].map((halted) =>
-      behind.filter((host) => (this.#stateOf(host) === 'halted') === halted),
-    ) as [string[], string[]];
+    const there = behind.filter((host) => this.#stateOf(host) === 'halted');
+    const back = behind.filter((host) => !there.includes(host));
+    const switched = await this.#switchAgain(back);
+    if (switched !== 'ok') return switched;
+    if (!(await this.#verify(this.#request.unfinished.version, 'health'))) return 'failed';
+    const results = [
+      ...(await this.#phase('confirm', { hosts: back, verb: 'confirm', args: {} })),
+      ...(await this.#phase('confirm', { hosts: there, verb: 'confirm', args: { override: 'yes' } })),
+    ];
+    const event = worst(results.map((result) => result.event));
+    return event === 'ok' ? event : this.#blame('confirm', results, event);
+  }
+
+  /** Brings hosts that are not on the new version, or not known to be, to `switched`. */
+  async #switchAgain(back: readonly string[]): Promise<PhaseEvent> {
+    if (back.length === 0) return 'ok';
+    const { environment, variables } = this.#request;
     // A host in the middle of going back has to arrive there before it can go forward again.
     const onTheWay = back.filter((host) => ['switching', 'reverting', 'revert-failed'].includes(this.#stateOf(host)));
     const empty = back.filter((host) => componentsOn(environment, host).length === 0);
@@ -211,27 +225,25 @@ export class Recovery {
       const results = await this.#phase(step.verb, {
         ...step,
         stdin: (host) => secretsInput(componentSecrets(environment, host, variables)),
-        timeoutMs: Math.max(...behind.map((host) => serviceTimeMs(environment, host))),
+        timeoutMs: Math.max(...back.map((host) => serviceTimeMs(environment, host))),
       });
       const event = worst(results.map((result) => result.event));
       if (event !== 'ok') return this.#blame(step.verb, results, event);
     }
-    const verdict = await this.#verify(this.#request.unfinished.version, 'health');
-    if (!verdict) return 'failed' as const;
-    const results = [
-      ...(await this.#phase('confirm', { hosts: back, verb: 'confirm', args: {} })),
-      ...(await this.#phase('confirm', { hosts: there, verb: 'confirm', args: { override: 'yes' } })),
-    ];
-    const event = worst(results.map((result) => result.event));
-    return event === 'ok' ? event : this.#blame('confirm', results, event);
+    return 'ok';
   }
 
   /** Going back is impossible. If the new version is healthy after all, it stays; if not, a person has to decide. */
   async #settleHalted(): Promise<Outcome> {
     const { unfinished } = this.#request;
     if (this.#missing().length > 0) return this.#stillInDoubt();
-    const allSwitched = this.#open.every((host) => ['switched', 'halted', 'confirmed'].includes(this.#stateOf(host)));
-    if (allSwitched && (await this.#verify(unfinished.version, 'health'))) {
+    // Its ledger is closed, so it was left to a person before.
+    if (!this.#open.includes(unfinished.ledger)) return this.#leaveToPerson();
+    // The old version does not know the new schema, so hosts that have not switched, or went back, follow the others.
+    const behind = this.#open.filter((host) => !['switched', 'halted', 'confirmed'].includes(this.#stateOf(host)));
+    const switched = await this.#switchAgain(behind);
+    if (switched !== 'ok' && switched !== 'failed') return this.#stillInDoubt();
+    if (switched === 'ok' && (await this.#verify(unfinished.version, 'health'))) {
       await this.#heartbeat.stop();
       const seq = this.#heartbeat.nextSequence();
       const override = { override: 'yes' };
@@ -284,7 +296,8 @@ export class Recovery {
       });
       if (!allOk(results)) return this.#stillInDoubt(results);
     }
-    const undo = this.#migrator.begun;
+    // The ledger closes before the others where there was something to undo: once it is closed, that is over.
+    const undo = this.#migrator.begun && this.#open.includes(unfinished.ledger);
     if (undo) await this.#openLocalHosts();
     const revert = (hold: boolean) =>
       this.#phase(hold ? 'revert (stop)' : 'revert', {
@@ -412,13 +425,18 @@ export class Recovery {
 
   async #close(outcome: Outcome): Promise<void> {
     await this.#heartbeat.stop();
-    const results = await this.#phase('close', {
-      hosts: this.#hosts,
-      verb: 'close',
-      args: { outcome, quarantine: 'no' },
-      stdin: () => `${JSON.stringify(this.#history(outcome))}\n`,
-      timeoutMs: 120_000,
-    });
+    const { unfinished } = this.#request;
+    const close = (hosts: readonly string[]) =>
+      this.#phase('close', {
+        hosts,
+        verb: 'close',
+        args: { outcome, quarantine: 'no' },
+        stdin: () => `${JSON.stringify(this.#history(outcome))}\n`,
+        timeoutMs: 120_000,
+      });
+    const results = this.#migrator.begun
+      ? await closeInOrder(unfinished.ledger, this.#hosts, close)
+      : await close(this.#hosts);
     for (const { host, error } of results) {
       if (error !== null)
         this.#ports.recorder.warn(`${host}: closing was not finished (${error.message}); the next run finishes it.`);
@@ -513,7 +531,8 @@ export class Recovery {
       fault: 'network',
       host,
       message,
-      remedy: 'Bring the host back, then run recover again.',
+      remedy:
+        'Bring the host back (and back into the manifest, if it was taken out), then run recover again. If it is gone for good, see the runbook.',
     };
     return { outcome: 'in-doubt', failure: this.#failure, checks: this.#checks };
   }
