@@ -23,7 +23,7 @@ export function tellTruth(
     return { host, state: snapshot.state, version: versionOf(snapshot) ?? 'none', next: nextOf(snapshot, transaction) };
   });
   const during = phase === '' ? 'before its first phase' : `in phase ${phase}`;
-  const sentence = `The deployment was cut short ${during} (transaction ${transaction}). Nothing here says that it succeeded; run recover to bring every host to one verified version.`;
+  const sentence = `The deployment was cut short ${during} (transaction ${transaction}). Run recover: it brings every host to one verified version, and says which.`;
   return {
     sentence,
     lines: rows.map(({ host, state, version, next }) => `${host}: ${state}, version ${version}. ${next}`),
