@@ -295,12 +295,13 @@ const noReport = {} as Report;
 
 /** The service of every release: one file, nothing but Node. */
 const service = `
-const { readFileSync } = require('node:fs');
+const { existsSync, readFileSync } = require('node:fs');
 const { createServer } = require('node:http');
 const release = JSON.parse(readFileSync('release.json', 'utf8'));
 if (release.behaviour === 'dies') { console.error('this release cannot start'); process.exit(7); }
 const server = createServer((request, response) => {
-  const sick = request.url === '/health' && release.behaviour === 'unhealthy';
+  // A file beside the releases heals it, as a repaired dependency would.
+  const sick = request.url === '/health' && release.behaviour === 'unhealthy' && !existsSync('../../well');
   response.writeHead(sick ? 500 : 200, { connection: 'close' });
   response.end(request.url === '/version' ? release.version + '\\n' : sick ? 'sick\\n' : 'well\\n');
 });
