@@ -27,6 +27,8 @@ export interface CoordinatorPorts {
   signal: AbortSignal;
   /** Called with every phase before it begins: what a later step needs to know if this process is killed. */
   onPhase?: (phase: PhaseName, epoch: number) => void;
+  /** What goes on beside opening and staging and has to succeed before anything is switched. Handled by the caller. */
+  alongside?: Promise<unknown>;
 }
 
 export interface TransactionResult {
@@ -193,7 +195,9 @@ export class Coordinator {
       () => Promise.all(this.#hosts.map((host) => this.#stageHost(host))),
       allOk,
     );
-    return this.#judge('stage', results);
+    const event = this.#judge('stage', results);
+    if (event === 'ok') await this.#ports.alongside;
+    return event;
   }
 
   async #stageHost(host: string): Promise<HostResult> {

@@ -1,4 +1,5 @@
 import { SafeguardError, toSafeguardError } from '../errors';
+import type { AgentArguments } from '../host/agent';
 import type { Clock, Log } from '../ports';
 import type { CheckResult, Failure, Report } from '../report/report';
 import { captureState, type StateCapture, saveCaptures } from './capture';
@@ -103,7 +104,10 @@ class Deployment {
       this.#ports.log.info('Check mode: the plan holds on every host; nothing was changed.');
       return ended('no-op', null);
     }
-    await this.#save(await capturing);
+    const captures = await capturing;
+    const alongside = Promise.all([this.#save(captures), this.#wayBack(request)]);
+    // The coordinator awaits it before it switches anything; it may have ended long before that.
+    alongside.catch(() => undefined);
     const { clock, log, signal, onPhase } = this.#ports;
     const { fleet, health } = this.#session;
     return new Coordinator(request, {
@@ -113,6 +117,7 @@ class Deployment {
       log,
       signal,
       recorder: this.#recorder,
+      alongside,
       ...(onPhase ? { onPhase } : {}),
     }).run();
   }
@@ -222,9 +227,20 @@ class Deployment {
     return notes;
   }
 
-  async #preflight(request: TransactionRequest): Promise<void> {
+  /** Reading every file of the release in use can take long, so a deployment does it beside opening and staging. */
+  #preflight(request: TransactionRequest): Promise<void> {
+    return this.#examine(request, 'preflight', { intact: this.#inputs.checkMode ? 'now' : 'later' });
+  }
+
+  /** Whether the release in use, which a host would go back to, is undamaged. */
+  #wayBack(request: TransactionRequest): Promise<void> {
+    return this.#examine(request, 'intact', {});
+  }
+
+  async #examine(request: TransactionRequest, verb: string, args: AgentArguments): Promise<void> {
     const results = await this.#session.fleet.call(this.#session.fleet.hosts, {
-      verb: 'preflight',
+      verb,
+      args,
       readOnly: true,
       stdin: (host) => renderPlan(requestedPlan(request, host)),
       timeoutMs: 300_000,
