@@ -32,10 +32,16 @@ const retryDelayMs = 250;
 export class Fleet {
   readonly #agents: ReadonlyMap<string, HostAgent>;
   readonly #clock: Clock;
+  readonly #mask: (text: string) => string;
 
-  constructor(agents: ReadonlyMap<string, HostAgent>, clock: Clock) {
+  /**
+   * `mask` takes secrets out of what hosts say went wrong: a failing command may have printed its own, and the words go
+   * on into histories and reasons on every host.
+   */
+  constructor(agents: ReadonlyMap<string, HostAgent>, clock: Clock, mask: (text: string) => string = (text) => text) {
     this.#agents = agents;
     this.#clock = clock;
+    this.#mask = mask;
   }
 
   get hosts(): string[] {
@@ -81,12 +87,16 @@ export class Fleet {
     for (let tries = 1; ; tries += 1) {
       try {
         const agent = this.agent(host);
-        return judge(host, await agent.upload(artifact.sha256, artifact.bytes, () => artifact.open(), signal));
+        return this.#judge(host, await agent.upload(artifact.sha256, artifact.bytes, () => artifact.open(), signal));
       } catch (thrown) {
         if (signal.aborted) return interrupted(host, signal.reason);
         if (tries > 1 || !(thrown instanceof UnreachableError)) return lost(host, thrown);
       }
     }
+  }
+
+  #judge(host: string, answer: AgentAnswer): HostResult {
+    return judge(host, { ...answer, message: this.#mask(answer.message) });
   }
 
   async #one(host: string, call: FleetCall): Promise<HostResult> {
@@ -103,7 +113,7 @@ export class Fleet {
       try {
         const agent = this.agent(host);
         const answer = call.readOnly ? agent.ask(call.verb, args, options) : agent.call(call.verb, args, options);
-        return judge(host, await answer);
+        return this.#judge(host, await answer);
       } catch (thrown) {
         if (call.signal?.aborted) return interrupted(host, call.signal.reason);
         const again = tries === 1 || this.#clock.monotonicMs() < until;
@@ -166,6 +176,7 @@ function remedyFor(code: string): { remedy?: string } {
     'not-open': 'Run recover: it ends what is left on the hosts.',
     'wrong-state': 'Run recover: it ends what is left on the hosts.',
     decided: 'Run recover: it carries out what was decided.',
+    'release-damaged': 'Deploy that version again instead of rolling back to it.',
     'upload-damaged': 'Run it again; if it repeats, look for a faulty network device or disk.',
     'revert-failed': 'Look at the service on that host now; then run recover.',
   };

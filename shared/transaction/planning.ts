@@ -181,16 +181,29 @@ export function componentSecrets(
   return secrets;
 }
 
+/** Names of all secrets that the manifest gives to commands. */
+function secretNames(environment: Environment): string[] {
+  const named = [
+    ...environment.components.flatMap(({ service }) => (service?.manager === 'command' ? service.secrets : [])),
+    ...environment.migrations.flatMap((migration) => migration.secrets),
+  ];
+  return [...new Set(named)];
+}
+
+/** Values of all secrets that the manifest gives to commands. */
+export function secretValues(
+  environment: Environment,
+  variables: Readonly<Record<string, string | undefined>>,
+): string[] {
+  return secretNames(environment).flatMap((name) => variables[name] ?? []);
+}
+
 /** Secrets that the manifest names and the action's environment does not have. */
 export function missingSecrets(
   environment: Environment,
   variables: Readonly<Record<string, string | undefined>>,
 ): string[] {
-  const named = [
-    ...environment.components.flatMap(({ service }) => (service?.manager === 'command' ? service.secrets : [])),
-    ...environment.migrations.flatMap((migration) => migration.secrets),
-  ];
-  return [...new Set(named)].filter((name) => (variables[name] ?? '') === '');
+  return secretNames(environment).filter((name) => (variables[name] ?? '') === '');
 }
 
 /** Longest time that stopping and starting everything on one host may take, in milliseconds. */

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { maskerOf } from '../checks/masking';
 import { planSuite } from '../checks/plan';
 import { defaultChecks, loadSuites } from '../checks/suites';
 import { SafeguardError } from '../errors';
@@ -12,7 +13,7 @@ import type { Clock, HostLink, Log } from '../ports';
 import { Fleet } from './fleet';
 import type { HealthGate } from './health-gate';
 import { renderPlan } from './host-plan';
-import { componentSecrets, lookPlan, missingSecrets } from './planning';
+import { componentSecrets, lookPlan, missingSecrets, secretValues } from './planning';
 import { type DeploymentChecks, suiteGate } from './suite-gate';
 
 export interface SessionOptions {
@@ -61,7 +62,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   });
   return {
     environment,
-    fleet: new Fleet(agents, clock),
+    fleet: new Fleet(agents, clock, maskerOf(secretValues(environment, variables))),
     agents,
     health: suiteGate(checks, probes, { environment, clock, log, variables }),
     close: async () => {
