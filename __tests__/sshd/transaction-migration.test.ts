@@ -201,7 +201,14 @@ describe('secrets', () => {
     const watch = setInterval(() => seen.push(...commandLines().filter((line) => line.includes(secret))), 5);
     const good = await deploy('2.1.0');
     const bad = await deploy('2.2.0', 'unhealthy');
+    // A failing command that shows its secret: what it printed is told, and kept, without it.
+    migration['up'] = `echo "access denied for $DB_PASSWORD" >&2; exit 3`;
+    const failed = await deploy('2.3.0');
     clearInterval(watch);
+    expect([outcome(failed), failed.report.failure?.message]).toEqual([
+      [1, 'aborted'],
+      'web-01: up of migration orders failed with exit code 3: access denied for ***',
+    ]);
     expect([outcome(good), outcome(bad)]).toEqual([
       [0, 'deployed'],
       [1, 'rolled-back'],
@@ -212,7 +219,7 @@ describe('secrets', () => {
       filesWith(folder, secret),
     );
     expect([...new Set(places)].map((path) => path.slice(site.folder.length))).toEqual(['/web-01/var/db']);
-    for (const ended of [good, bad]) {
+    for (const ended of [good, bad, failed]) {
       expect(JSON.stringify([ended.outputs, ended.summary, ended.report])).not.toContain(secret);
       expect(ended.droppedOutputs).toEqual([]);
       expect(ended.text).not.toContain(secret);
