@@ -63,11 +63,28 @@ describe('going back', () => {
     }
   });
 
-  it('undoes what was applied, and goes on with an undo that was cut short', () => {
-    for (const progress of ['applied', 'undoing'] as const) {
-      expect(decide({ down: 'd' }, progress)).toBe('undo');
-      expect(decide(restoring, progress, '7', '7')).toBe('undo');
-    }
+  it('undoes what was applied', () => {
+    expect(decide({ down: 'd' }, 'applied')).toBe('undo');
+    expect(decide({ down: 'd' }, 'applied', '7', '8')).toBe('undo');
+    expect(decide(restoring, 'applied')).toBe('undo');
+  });
+
+  it('never undoes an earlier migration when this deployment brought none', () => {
+    expect(decide({ down: 'd' }, 'applied', '7', '7')).toBe('nothing');
+    expect(decide(restoring, 'applied', '7', '7')).toBe('nothing');
+  });
+
+  it('hears nothing in a version command that prints nothing', () => {
+    expect(decide({ down: 'd' }, 'applied', '', '')).toBe('undo');
+    expect(decide({ down: 'd' }, 'backed-up', '', '')).toBe('ask');
+    expect(decide({ down: 'd' }, 'backed-up', '', '1')).toBe('undo');
+  });
+
+  it('restores again after a restore that was cut short, but never runs down twice in the dark', () => {
+    expect(decide(restoring, 'undoing', '7', '7')).toBe('undo');
+    expect(decide({ down: 'd' }, 'undoing', '7', '7')).toBe('nothing');
+    expect(decide({ down: 'd' }, 'undoing', '7', '8')).toBe('undo');
+    expect(decide({ down: 'd' }, 'undoing')).toBe('ask');
   });
 
   it('asks the schema when nobody saw the end of up', () => {

@@ -428,6 +428,14 @@ describe('migrations', () => {
     await holdsPromises(world, result.outcome);
   });
 
+  it('that brought nothing are not undone: that would undo an earlier one', async () => {
+    const world = new World({ migrations: [{ down: 'down', version: 'version' }] });
+    world.verdicts = ['red'];
+    world.migrations = () => '7';
+    expect((await world.deploy()).outcome).toBe('rolled-back');
+    expect(steps(world)).toEqual(['version', 'up', 'version']);
+  });
+
   it('that fail before any host was switched end as aborted', async () => {
     const world = new World({ migrations: [{ down: 'down', version: 'version' }] });
     world.migrations = (step) => (step === 'up' ? null : '7');

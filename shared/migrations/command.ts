@@ -51,18 +51,22 @@ export function decideUndo(migration: Migration, mark: MigrationMark | null, ver
   // `up` begins only once the mark after the backup has been written.
   if (mark === null || mark.progress === 'undone' || mark.progress === 'started') return { do: 'nothing' };
   const undo = undoOf(migration);
-  const certain = mark.progress === 'applied' || mark.progress === 'undoing';
-  if (!certain && mark.before !== null && versionNow !== null && mark.before === versionNow) return { do: 'nothing' };
+  // A command that prints nothing, before and now, tells nothing.
+  const known = mark.before !== null && versionNow !== null && mark.before + versionNow !== '';
+  const asBefore = known && mark.before === versionNow;
+  // `up` had nothing to bring, so `down` would undo what an earlier deployment brought.
+  if (mark.progress !== 'undoing' && asBefore) return { do: 'nothing' };
   if (undo.kind === 'none') {
     if (migration.backwardCompatible) return { do: 'keep' };
     return { do: 'ask', why: `migration ${migration.name} has no undo` };
   }
-  if (certain) return { do: 'undo', undo };
-  // It began and nobody saw its end. A restore is right in both cases; a `down` only if the version shows a change.
-  if (undo.kind === 'restore') return { do: 'undo', undo };
-  if (versionNow !== null && mark.before !== null) return { do: 'undo', undo };
+  // A restore is right however far `up`, or an earlier restore, came.
+  if (mark.progress === 'applied' || undo.kind === 'restore') return { do: 'undo', undo };
+  // `up` or `down` began and nobody saw its end. A second `down` might undo one migration more, so the version decides.
+  if (known) return asBefore ? { do: 'nothing' } : { do: 'undo', undo };
+  const begun = mark.progress === 'undoing' ? 'the undo of migration' : 'migration';
   return {
     do: 'ask',
-    why: `migration ${migration.name} began, its end was not seen, and it has no 'version' command that would tell`,
+    why: `${begun} ${migration.name} began, its end was not seen, and it has no 'version' command that would tell`,
   };
 }
