@@ -119,8 +119,10 @@ export class HostAgent {
 
   #noAnswer(code: number | null, signal: string | null, stderr: string): Error {
     const said = firstLine(stderr);
-    if (this.#place.sudo && /^sudo:/.test(said)) {
-      return new SafeguardError(`${this.host}: sudo refused to run the agent: ${said}`, {
+    // sshd and sudo itself may warn of something else before; what sudo says last is why it gave up.
+    const refusal = stderr.split('\n').findLast((line) => line.startsWith('sudo:'));
+    if (this.#place.sudo && refusal !== undefined) {
+      return new SafeguardError(`${this.host}: sudo refused to run the agent: ${firstLine(refusal)}`, {
         fault: 'configuration',
         code: 'sudo-refused',
         host: this.host,
