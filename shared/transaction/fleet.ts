@@ -176,7 +176,6 @@ function remedyFor(code: string): { remedy?: string } {
     'not-open': 'Run recover: it ends what is left on the hosts.',
     'wrong-state': 'Run recover: it ends what is left on the hosts.',
     decided: 'Run recover: it carries out what was decided.',
-    'release-damaged': 'Deploy that version again instead of rolling back to it.',
     'upload-damaged': 'Run it again; if it repeats, look for a faulty network device or disk.',
     'revert-failed': 'Look at the service on that host now; then run recover.',
   };
