@@ -1,5 +1,4 @@
 import { SafeguardError, toSafeguardError } from '../errors';
-import type { AgentArguments } from '../host/agent';
 import type { Clock, Log } from '../ports';
 import type { CheckResult, Failure, Report } from '../report/report';
 import { captureState, type StateCapture, saveCaptures } from './capture';
@@ -65,6 +64,8 @@ class Deployment {
   readonly #ports: DeploymentPorts;
   readonly #recorder: Recorder;
   #version: string | null = null;
+  /** The outcome if something unforeseen is thrown now: what earlier work may have left behind is not `aborted`. */
+  #untold: Outcome = 'aborted';
   #before: ReadonlyMap<string, HostSnapshot> = new Map();
 
   constructor(session: Session, inputs: DeploymentInputs, ports: DeploymentPorts) {
@@ -79,7 +80,10 @@ class Deployment {
     try {
       result = await this.#transact();
     } catch (thrown) {
-      result = ended('aborted', failureOf('plan', toSafeguardError(thrown)));
+      const error = toSafeguardError(thrown);
+      // Whoever holds the hosts was there first, so nothing was begun.
+      const outcome = error.code === 'locked' ? 'aborted' : this.#untold;
+      result = ended(outcome, failureOf('plan', error));
     }
     return this.#report(result);
   }
@@ -104,12 +108,12 @@ class Deployment {
       this.#ports.log.info('Check mode: the plan holds on every host; nothing was changed.');
       return ended('no-op', null);
     }
-    const captures = await capturing;
-    const alongside = Promise.all([this.#save(captures), this.#wayBack(request)]);
+    const alongside = this.#save(await capturing);
     // The coordinator awaits it before it switches anything; it may have ended long before that.
     alongside.catch(() => undefined);
     const { clock, log, signal, onPhase } = this.#ports;
     const { fleet, health } = this.#session;
+    this.#untold = 'in-doubt';
     return new Coordinator(request, {
       fleet,
       health,
@@ -170,7 +174,9 @@ class Deployment {
         remedy: 'Run recover, then check again.',
       });
     }
+    let known = snapshots;
     for (const transaction of unfinished) {
+      this.#untold = 'in-doubt';
       this.#recorder.warn(
         `Transaction ${transaction.transaction} (version ${transaction.version}) was not finished; recovering it first.`,
       );
@@ -180,9 +186,10 @@ class Deployment {
         this.#ports,
         this.#recorder,
         transaction,
-        snapshots,
+        known,
       );
       if (outcome === 'in-doubt' || outcome === 'rollback-failed') {
+        this.#untold = outcome;
         throw new SafeguardError(
           `An earlier deployment could not be recovered (${outcome}): ${failure?.message ?? 'see the log'}`,
           {
@@ -193,11 +200,13 @@ class Deployment {
           },
         );
       }
+      const again = await this.#look();
+      requireAllHosts(again);
+      refuseWhileLocked(again.snapshots);
+      known = again.snapshots;
     }
-    const again = await this.#look();
-    requireAllHosts(again);
-    refuseWhileLocked(again.snapshots);
-    return again.snapshots;
+    this.#untold = 'aborted';
+    return known;
   }
 
   #refuseQuarantined(version: string, snapshots: ReadonlyMap<string, HostSnapshot>): void {
@@ -227,20 +236,9 @@ class Deployment {
     return notes;
   }
 
-  /** Reading every file of the release in use can take long, so a deployment does it beside opening and staging. */
-  #preflight(request: TransactionRequest): Promise<void> {
-    return this.#examine(request, 'preflight', { intact: this.#inputs.checkMode ? 'now' : 'later' });
-  }
-
-  /** Whether the release in use, which a host would go back to, is undamaged. */
-  #wayBack(request: TransactionRequest): Promise<void> {
-    return this.#examine(request, 'intact', {});
-  }
-
-  async #examine(request: TransactionRequest, verb: string, args: AgentArguments): Promise<void> {
+  async #preflight(request: TransactionRequest): Promise<void> {
     const results = await this.#session.fleet.call(this.#session.fleet.hosts, {
-      verb,
-      args,
+      verb: 'preflight',
       readOnly: true,
       stdin: (host) => renderPlan(requestedPlan(request, host)),
       timeoutMs: 300_000,

@@ -59,10 +59,13 @@ function verdictOf(results: readonly SuiteResult[]): HealthVerdict {
   };
 }
 
-function progressLine({ verdict, name, host, durationSeconds, message }: CheckResult): string {
+/** One line, and below that of a red check the last words of what it asked. */
+function progressLine({ verdict, name, host, durationSeconds, message, diagnostics }: CheckResult): string {
   const where = host === undefined ? '' : ` on ${host}`;
   const why = verdict === 'pass' ? '' : `: ${message}`;
-  return `  ${verdict.padEnd(12)} ${name}${where} (${durationSeconds.toFixed(2)} s)${why}`;
+  const lastWords = (diagnostics ?? '').split('\n').filter((line) => line.trim() !== '');
+  const first = `  ${verdict.padEnd(12)} ${name}${where} (${durationSeconds.toFixed(2)} s)${why}`;
+  return [first, ...lastWords.map((line) => `    | ${line}`)].join('\n');
 }
 
 /** What can be asked while other hosts still run the old version: checks of these hosts that need no other. */
