@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
@@ -102,6 +102,7 @@ export class Shop {
   /** All hosts with nothing on them, and the manifest as it comes. */
   async reset(): Promise<void> {
     this.#change = () => undefined;
+    this.letGo();
     this.#runner.killAll();
     await Promise.all(this.hosts.map((host) => host.reinstall()));
   }
@@ -131,7 +132,7 @@ export class Shop {
         ]),
       ),
       rollout: { lease: '4s', 'keep-releases': 3 },
-      health: { suites: ['health.yml'], stabilise: '1s', deadline: '30s' },
+      health: { suites: ['health.yml'], stabilise: '1s', deadline: '90s' },
     };
     this.#change(staging);
     const write = (name: string, content: object) =>
@@ -140,7 +141,40 @@ export class Shop {
     write('health.yml', { checks: this.#checks() });
   }
 
+  /** Lets every deployment stay in its health checks until `letGo`. */
+  hold(): void {
+    writeFileSync(this.#held, '');
+  }
+
+  letGo(): void {
+    rmSync(this.#held, { force: true });
+  }
+
+  get #held(): string {
+    return join(this.#workspace, 'held');
+  }
+
+  /** Begins to deploy a good version and returns once every host runs it and none is confirmed. */
+  async beginAndHold(version: string): Promise<Run> {
+    this.hold();
+    const run = await this.begin(version);
+    await until('every host switched', () => this.hosts.every((host) => hostState(host) === 'switched'));
+    return run;
+  }
+
   #checks(): object[] {
+    const gate = {
+      name: 'nobody holds it',
+      type: 'command',
+      from: 'runner',
+      run: `while [ -e '${this.#held}' ]; do sleep 0.1; done`,
+      timeout: '60s',
+      attempts: 1,
+    };
+    return [gate, ...this.#siteChecks()];
+  }
+
+  #siteChecks(): object[] {
     return this.hosts.flatMap(({ name, address }) =>
       components.flatMap((component) => {
         const url = `http://${address}:${ports[component]}`;
