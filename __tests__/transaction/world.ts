@@ -214,6 +214,7 @@ export class FakeHost {
       case 'status':
         return ok({}, this.#records());
       case 'preflight':
+      case 'intact':
       case 'capture':
       case 'save':
         return ok({ path: '/captures' });

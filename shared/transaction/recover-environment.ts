@@ -83,9 +83,12 @@ async function recoverAll(
   const runFinished = inputs.runFinished || isOwnRun(first, inputs.run.url);
   const { snapshots, errors } = runFinished ? first : await untilFree(first, look, ports);
   let ended: Ended = { outcome: 'no-op', failure: null, checks: [], transaction: null, version: null };
-  for (const unfinished of unfinishedOn(snapshots)) {
+  let known = snapshots;
+  for (const [index, unfinished] of unfinishedOn(snapshots).entries()) {
+    // The epoch that follows is one above what the recovery before it has left on the hosts.
+    if (index > 0) known = (await look()).snapshots;
     const options = { unreachable: errors, runFinished, vouched: inputs.runFinished };
-    const result = await recoverOne(session, inputs, ports, recorder, unfinished, snapshots, options);
+    const result = await recoverOne(session, inputs, ports, recorder, unfinished, known, options);
     if (gravity.indexOf(result.outcome) >= gravity.indexOf(ended.outcome)) {
       ended = { ...result, transaction: unfinished.transaction, version: unfinished.version };
     }

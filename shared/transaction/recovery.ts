@@ -84,9 +84,16 @@ export class Recovery {
       transaction: unfinished.transaction,
       epoch: this.#epoch,
       ledger: unfinished.ledger,
-      hosts: this.#hosts,
+      hosts: this.#ours(),
       leaseSeconds: environment.rollout.leaseSeconds,
     });
+  }
+
+  /** Without the hosts that have gone on to another transaction: this one has no power over them, nor they over it. */
+  #ours(): string[] {
+    const { transaction, ledger } = this.#request.unfinished;
+    const movedOn = (host: string) => ![null, transaction].includes(this.#snapshots.get(host)?.active ?? null);
+    return this.#hosts.filter((host) => host === ledger || !movedOn(host));
   }
 
   #readMarks(): Migrator {
@@ -140,7 +147,7 @@ export class Recovery {
     const results = await this.#ports.recorder.phase(
       'fence',
       () =>
-        this.#ports.fleet.ledgerFirst(unfinished.ledger, this.#hosts, {
+        this.#ports.fleet.ledgerFirst(unfinished.ledger, this.#ours(), {
           verb: 'fence',
           args: {
             txn: unfinished.transaction,
@@ -435,8 +442,8 @@ export class Recovery {
         timeoutMs: 120_000,
       });
     const results = this.#migrator.begun
-      ? await closeInOrder(unfinished.ledger, this.#hosts, close)
-      : await close(this.#hosts);
+      ? await closeInOrder(unfinished.ledger, this.#ours(), close)
+      : await close(this.#ours());
     for (const { host, error } of results) {
       if (error !== null)
         this.#ports.recorder.warn(`${host}: closing was not finished (${error.message}); the next run finishes it.`);
