@@ -203,6 +203,24 @@ describe('recovery', () => {
     expect(world.host('a').active).toBeNull();
   });
 
+  it('asks for a word when it is the ledger that the manifest no longer has, and then goes by what the others know', async () => {
+    for (const [verb, host, version] of [
+      ['vote', 'b', '1.0.0'],
+      ['confirm', 'b', '2.0.0'],
+    ] as const) {
+      const world = await killedAt(verb, host, { hosts: ['a', 'b', 'c'] });
+      world.host('a').downUntil = Infinity;
+      const environment = environmentOf({ hosts: ['b', 'c'] });
+      const refused = await world.recover({ environment });
+      expect(refused.outcome).toBe('in-doubt');
+      expect(refused.failure?.remedy).toContain('force-run-finished');
+      const result = await world.recover({ environment, vouched: true });
+      expect(result.outcome).toBe(version === '2.0.0' ? 'deployed' : 'rolled-back');
+      expect(world.versions().slice(1)).toEqual([version, version]);
+      expect(world.states().slice(1)).toEqual(['idle', 'idle']);
+    }
+  });
+
   it('marks a host whose revert fails, and does not close it', async () => {
     const world = await killedAt('switch', 'b');
     world.scripts = [{ host: 'b', verb: 'revert', fault: { fail: 'revert-failed' } }];

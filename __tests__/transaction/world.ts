@@ -679,7 +679,15 @@ export class World {
   }
 
   /** Waits until no lease lives, and ends what is unfinished, as often as it takes. */
-  async recover(options: { runFinished?: boolean; wait?: boolean; owner?: string; environment?: Environment } = {}) {
+  async recover(
+    options: {
+      vouched?: boolean;
+      runFinished?: boolean;
+      wait?: boolean;
+      owner?: string;
+      environment?: Environment;
+    } = {},
+  ) {
     if (options.wait !== false) this.clock.advance(60_000);
     const environment = options.environment ?? this.environment;
     const fleet = this.fleetOf(environment);
@@ -693,7 +701,7 @@ export class World {
         snapshots,
         unreachable: errors as ReadonlyMap<string, SafeguardError>,
         runFinished: options.runFinished ?? false,
-        vouched: false,
+        vouched: options.vouched ?? false,
         owner: options.owner ?? 'https://github.example/runs/2',
         runner: 'secondary',
         variables: {},

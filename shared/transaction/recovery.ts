@@ -57,6 +57,8 @@ export class Recovery {
   readonly #request: RecoveryRequest;
   readonly #ports: RecoveryPorts;
   readonly #epoch: number;
+  /** The ledger is gone for good, and another host takes its place. */
+  readonly #standsIn: boolean;
   readonly #heartbeat: Heartbeat;
   /** Hosts of the transaction that answered, in plan order. */
   #hosts: string[];
@@ -69,8 +71,10 @@ export class Recovery {
   #checks: CheckResult[] = [];
 
   constructor(request: RecoveryRequest, ports: RecoveryPorts) {
-    const { environment, unfinished, snapshots } = request;
-    this.#request = request;
+    const { environment, snapshots } = request;
+    const unfinished = withStandIn(request, ports.fleet);
+    this.#request = { ...request, unfinished };
+    this.#standsIn = unfinished.ledger !== request.unfinished.ledger;
     this.#ports = ports;
     this.#epoch = nextEpoch(snapshots.values());
     this.#snapshots = snapshots;
@@ -136,10 +140,13 @@ export class Recovery {
   #withoutLedger(): RecoveryResult {
     const { ledger, transaction } = this.#request.unfinished;
     const why = this.#unreachable.get(ledger)?.message ?? 'it is not in the manifest';
-    return this.#inDoubt(
+    const result = this.#inDoubt(
       `the decision of transaction ${transaction} is on ${ledger}, which cannot be asked: ${why}`,
       ledger,
     );
+    if (this.#ports.fleet.has(ledger) || result.failure === null) return result;
+    const remedy = `Put ${ledger} back into the manifest and run recover again. If it is gone for good, run recover with \`force-run-finished: true\`.`;
+    return { ...result, failure: { ...result.failure, remedy } };
   }
 
   async #fence(): Promise<void> {
@@ -169,11 +176,11 @@ export class Recovery {
 
   async #resolve(ledger: HostSnapshot): Promise<Outcome> {
     const { unfinished } = this.#request;
-    const record = ledger.transactions.get(unfinished.transaction);
+    const decision = this.#decisionOn(ledger);
     const switched = this.#open.some((host) => !['open', 'staged'].includes(this.#stateOf(host)));
-    const step = recoveryDecision(record?.decision ?? 'none', { noReturn: this.#migrator.noReturn, switched });
+    const step = recoveryDecision(decision, { noReturn: this.#migrator.noReturn, switched });
     this.#ports.log.info(
-      `Transaction ${unfinished.transaction} (version ${unfinished.version}): decision ${record?.decision ?? 'none'} → ${step}.`,
+      `Transaction ${unfinished.transaction} (version ${unfinished.version}): decision ${decision} → ${step}.`,
     );
     switch (step) {
       case 'roll-forward':
@@ -182,8 +189,18 @@ export class Recovery {
         return this.#settleHalted();
       case 'revert':
         // A recorded abort may have overridden a commit, so hosts may be confirmed.
-        return this.#goBack(record?.decision === 'abort', switched);
+        return this.#goBack(decision === 'abort', switched);
     }
+  }
+
+  /** Without the ledger a host that confirmed is the only witness of a commit. */
+  #decisionOn(ledger: HostSnapshot): 'none' | 'commit' | 'abort' {
+    const written = ledger.transactions.get(this.#request.unfinished.transaction)?.decision ?? 'none';
+    if (!this.#standsIn || written !== 'none') return written;
+    this.#ports.recorder.warn(
+      'The host that kept the decision is no longer in the manifest: it was taken on your word that it is gone, with the marks of migrations that it kept.',
+    );
+    return this.#open.some((host) => this.#stateOf(host) === 'confirmed') ? 'commit' : 'none';
   }
 
   // ---------------------------------------------------------------- forward
@@ -546,6 +563,14 @@ export class Recovery {
 }
 
 const nothing = () => null;
+
+/** A ledger that left the manifest would block for ever. On a person's word the first host that is left takes its place. */
+function withStandIn({ unfinished, vouched, snapshots }: RecoveryRequest, fleet: Fleet): Unfinished {
+  const [first] = unfinished.hosts.filter((host) => fleet.has(host) && snapshots.has(host));
+  return vouched && !fleet.has(unfinished.ledger) && first !== undefined
+    ? { ...unfinished, ledger: first }
+    : unfinished;
+}
 
 function allOk(results: readonly HostResult[]): boolean {
   return results.every((result) => result.event === 'ok');
