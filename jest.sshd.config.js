@@ -8,4 +8,6 @@ module.exports = {
   testPathIgnorePatterns: ['/node_modules/'],
   // Whole deployments with real waits in them; on a busy machine they take several times as long.
   testTimeout: 90000,
+  // Most of the time goes by in leases that run out.
+  maxWorkers: 2,
 };
