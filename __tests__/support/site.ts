@@ -49,18 +49,6 @@ export interface Run {
   url: string;
 }
 
-let shared: string | undefined;
-
-/** One bundling serves a whole test file. */
-function repository(): string {
-  if (shared === undefined) {
-    const folder = mkdtempSync(join(tmpdir(), 'actions-'));
-    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-    shared = bundledActions(folder);
-  }
-  return shared;
-}
-
 const slug = 'example/shop';
 const apiUrl = 'http://127.0.0.1:9';
 let nextRun = 1000;
@@ -73,6 +61,7 @@ export class Site {
   readonly workspace: string;
   readonly privateKey: string;
   readonly #mark: string;
+  readonly #repository: string;
   readonly #runners: Runner[] = [];
   readonly #options: SiteOptions;
 
@@ -93,6 +82,7 @@ export class Site {
     this.#mark = mark;
     this.machines = machines;
     this.#options = options;
+    this.#repository = bundledActions(join(folder, 'repository'));
     this.workspace = join(folder, 'workspace');
     this.privateKey = readFileSync(join(folder, 'key'), 'utf8');
     this.view = join(folder, 'here');
@@ -118,7 +108,7 @@ export class Site {
   runner(name: string): Runner {
     const runner = new Runner({
       name,
-      repository: repository(),
+      repository: this.#repository,
       workspace: this.workspace,
       folder: join(this.folder, `${name}-${this.#runners.length}`),
       apiUrl,
