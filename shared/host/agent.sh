@@ -891,9 +891,9 @@ verb_open() {
     esac
     previous="$previous$name$TAB${link_text:--}$NL"
   done
-  keep "$ROOT/txn/$txn/previous" "$previous"
-  keep "$ROOT/txn/$txn/state" open
-  fsync "$ROOT/txn/$txn/plan" "$ROOT/txn/$txn" "$ROOT/txn"
+  # Nothing reads this folder before `active` names it, so its first files need no rename, only to be on the disk by then.
+  printf '%s\n' "$previous" >"$ROOT/txn/$txn/previous" && echo open >"$ROOT/txn/$txn/state" || die no-space "cannot write in $ROOT/txn/$txn"
+  fsync "$ROOT/txn/$txn/plan" "$ROOT/txn/$txn/previous" "$ROOT/txn/$txn/state" "$ROOT/txn/$txn" "$ROOT/txn"
   if [ "${SELF%/*}" = "$ROOT" ]; then
     ln -s "${SELF##*/}" "$ROOT/agent.sh.$$" && mv -T "$ROOT/agent.sh.$$" "$ROOT/agent.sh" || die write-failed "cannot write in $ROOT"
   fi
