@@ -157,6 +157,7 @@ describe('with an undo', () => {
     });
     expect(outcome(await recover())).toEqual([1, 'rolled-back']);
     expect(schema()).toBe('1.1.0');
+    expect(site.machines.map((machine) => machine.note('CRITICAL'))).toEqual([null, null]);
     expect(site.leftovers()).toEqual([]);
   });
 });

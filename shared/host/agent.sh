@@ -1368,8 +1368,10 @@ verb_close() { # history line on standard input
   read_plan "$ROOT/txn/$txn/plan"
   journal begin close
   if [ -n "$history" ]; then append_history; fi
-  # A confirmed host that is closed as red keeps what tells a person about it.
-  if [ "$state" = confirmed ] && [ "${a_outcome:-deployed}" = deployed ]; then rm -f "$ROOT/CRITICAL"; fi
+  # Both endings were verified by health checks; any other keeps what tells a person to look.
+  case $state/${a_outcome:-deployed} in
+    confirmed/deployed | reverted/rolled-back) rm -f "$ROOT/CRITICAL" ;;
+  esac
   i=0
   while [ "$i" -lt "$components" ]; do
     i=$((i + 1))
