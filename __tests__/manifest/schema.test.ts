@@ -204,6 +204,13 @@ describe('folders', () => {
     expect(lines[0]).toContain(message);
   });
 
+  it.each(['/opt/50%', '/opt/$HOME', "/opt/it's", '/opt/a\\b'])(
+    'refuses %s, which unit files read differently',
+    (root) => {
+      expect(withRoot(JSON.stringify(root))[0]).toContain('must not contain');
+    },
+  );
+
   it.each(['/opt/app', '/srv/app', '/app', '/usr/local/app', '/etc/haproxy', '/var/www/shop', '/opt/..app'])(
     'accepts %s',
     (root) => {

@@ -2,6 +2,9 @@
 export function folderProblem(path: string): string | null {
   if (!path.startsWith('/')) return 'must be absolute, that is start with /';
   if (/[\s\p{Cc}]/u.test(path)) return 'must not contain white space or control characters';
+  // The same path stands in unit files and crontabs, which each give other characters a meaning of their own.
+  const odd = /[%$\\'"`]/.exec(path);
+  if (odd !== null) return `must not contain ${odd[0]}`;
   if (path === '/') return 'must not be the root of the file system';
   const segments = path.slice(1).split('/');
   if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) {
