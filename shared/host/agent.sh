@@ -111,7 +111,10 @@ read_boot() { # -> $boot
 # Short at first: most of what is waited for, such as the end of a process, is only milliseconds away.
 nap() {
   naps=$((naps + 1))
-  if [ "$naps" -le 20 ]; then sleep 0.01 2>/dev/null || sleep 1; else sleep 0.05 2>/dev/null || sleep 1; fi
+  pause=0.05
+  if [ "$naps" -le 25 ]; then pause=0.01; fi
+  if [ "$naps" -le 5 ]; then pause=0.002; fi
+  sleep "$pause" 2>/dev/null || sleep 1
 }
 naps=0
 
@@ -865,7 +868,11 @@ verb_open() {
   lock "${a_wait:-10}"
   load
   txn=$new_txn
-  if [ "$active" = "$txn" ] && [ "$want_epoch" = "$epoch" ] && [ "$state" = open ] && [ "$lease_alive" = yes ]; then finish state=open already=yes; fi
+  if [ "$active" = "$txn" ] && [ "$want_epoch" = "$epoch" ] && [ "$state" = open ] && [ "$lease_alive" = yes ]; then
+    # The first try may have been killed before it armed the watcher; one too many does no harm.
+    arm_watcher
+    finish state=open already=yes
+  fi
   # A recovery that has fenced this host may open the transaction here, to undo what was run from another machine.
   own_lease=no
   if [ -z "$active" ] && [ "$lease_txn" = "$txn" ] && [ "$lease_epoch" = "$want_epoch" ] && [ "$epoch" = "$want_epoch" ]; then own_lease=yes; fi
@@ -1260,7 +1267,12 @@ revert_start() {
 verb_resume() { # roll forward: reverted by its own lease although the ledger had decided to commit
   member
   case $state in
-    staged | switching | switched | confirmed) finish "state=$state" already=yes ;;
+    confirmed) finish state=confirmed already=yes ;;
+    staged | switching | switched)
+      # See verb_open.
+      arm_watcher
+      finish "state=$state" already=yes
+      ;;
     reverted) ;;
     *) wrong_state ;;
   esac
