@@ -299,8 +299,9 @@ export class Transaction {
   close(
     args: Arguments = {},
     history = `{"transaction":"${this.id}","version":"${this.plan.version}"}`,
+    options: VerbOptions = {},
   ): Promise<Answer> {
-    return this.call('close', args, { stdin: `${history}\n` });
+    return this.call('close', args, { stdin: `${history}\n`, ...options });
   }
 
   state(): string | null {
