@@ -183,9 +183,13 @@ function after(ms: number, action: () => void): NodeJS.Timeout {
 }
 
 function timedOut(host: string, what: string, ms: number): UnreachableError {
-  return new UnreachableError(host, `${host}: ${what} within ${ms / 1000} s; the command may still run there`, {
-    code: 'timed-out',
-    remedy:
-      'Look at the load of the host and at the network to it; a longer time limit helps only if the work is slow.',
-  });
+  return new UnreachableError(
+    host,
+    `${host}: ${what} within ${Number((ms / 1000).toFixed(1))} s; the command may still run there`,
+    {
+      code: 'timed-out',
+      remedy:
+        'Look at the load of the host and at the network to it; a longer time limit helps only if the work is slow.',
+    },
+  );
 }

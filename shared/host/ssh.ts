@@ -31,8 +31,8 @@ const connectAttempts = 4;
 const lonelyRefusals = 5;
 
 /**
- * Opens a link to a host over SSH. It connects on the first `exec`, keeps one connection for all commands, and connects
- * again on the next `exec` after that one was lost. Commands run under `/bin/sh`, whatever the user's login shell is.
+ * Opens a link to a host over SSH. It connects on the first `exec`, keeps one connection for all commands and one for
+ * streams that are sent, and connects again on the next `exec` after one was lost. Commands run under `/bin/sh`, whatever the user's login shell is.
  *
  * `exec` rejects with an UnreachableError (`connection-refused`, `connect-timeout`, `name-not-found`,
  * `network-unreachable`, `connection-lost`, `timed-out`) when the network or the host did not answer, and with a plain
@@ -50,6 +50,16 @@ export function connectSsh(host: Host, options: SshOptions): HostLink {
   return new SshLink(host.name, [...host.jump, host.ssh], options);
 }
 
+/** The connection that new commands of one kind start on. */
+class Lane {
+  current: SshConnection | null = null;
+  pending: Promise<SshConnection> | null = null;
+}
+
+function isStream(stdin: ExecOptions['stdin']): boolean {
+  return typeof stdin === 'object' && !Buffer.isBuffer(stdin);
+}
+
 class SshLink implements HostLink {
   readonly host: string;
   readonly #route: readonly Endpoint[];
@@ -57,8 +67,7 @@ class SshLink implements HostLink {
   readonly #closing = new AbortController();
   /** Every connection that is not known to be gone, the retired ones too. */
   readonly #connections = new Set<SshConnection>();
-  #current: SshConnection | null = null;
-  #pending: Promise<SshConnection> | null = null;
+  readonly #lanes = { commands: new Lane(), uploads: new Lane() };
   #key: ParsedKey | null = null;
   #closed: Promise<void> | null = null;
 
@@ -69,7 +78,9 @@ class SshLink implements HostLink {
   }
 
   exec(command: string, options: ExecOptions): Promise<ExecResult> {
-    return runCommand(this.host, options, (stop) => this.#start(`exec /bin/sh -c ${quote(command)}`, stop));
+    // What is queued for an upload on a slow line would hold up everything behind it for longer than a lease lasts.
+    const lane = isStream(options.stdin) ? this.#lanes.uploads : this.#lanes.commands;
+    return runCommand(this.host, options, (stop) => this.#start(`exec /bin/sh -c ${quote(command)}`, lane, stop));
   }
 
   close(): Promise<void> {
@@ -79,13 +90,13 @@ class SshLink implements HostLink {
 
   async #shut(): Promise<void> {
     this.#closing.abort(this.#closedError());
-    await this.#pending?.catch(() => undefined);
+    await Promise.all(Object.values(this.#lanes).map(({ pending }) => pending?.catch(() => undefined)));
     await Promise.all([...this.#connections].map((connection) => connection.close()));
   }
 
-  async #start(command: string, stop: AbortSignal): Promise<RunningCommand> {
+  async #start(command: string, lane: Lane, stop: AbortSignal): Promise<RunningCommand> {
     for (let refusals = 0; ; ) {
-      const connection = await this.#connected(stop);
+      const connection = await this.#connected(lane, stop);
       try {
         return await connection.start(command, stop);
       } catch (error) {
@@ -100,19 +111,19 @@ class SshLink implements HostLink {
     }
   }
 
-  async #connected(stop: AbortSignal): Promise<SshConnection> {
+  async #connected(lane: Lane, stop: AbortSignal): Promise<SshConnection> {
     stop.throwIfAborted();
     if (this.#closing.signal.aborted) throw this.#closing.signal.reason;
-    if (this.#current?.usable) return this.#current;
-    this.#pending ??= this.#open().finally(() => {
-      this.#pending = null;
+    if (lane.current?.usable) return lane.current;
+    lane.pending ??= this.#open(lane).finally(() => {
+      lane.pending = null;
     });
-    const connection = await this.#pending;
+    const connection = await lane.pending;
     stop.throwIfAborted();
     return connection;
   }
 
-  async #open(): Promise<SshConnection> {
+  async #open(lane: Lane): Promise<SshConnection> {
     const { log, privateKey, passphrase, keepaliveMs = 5000 } = this.#options;
     this.#key ??= privateKey === undefined || privateKey === '' ? null : parsePrivateKey(privateKey, passphrase);
     const started = performance.now();
@@ -126,6 +137,7 @@ class SshLink implements HostLink {
     const [first, ...rest] = hops;
     if (first === undefined) throw new Error('a route has at least one machine');
     const connection = new SshConnection(this.host, [first, ...rest], keepaliveMs);
+    lane.current = connection;
     this.#adopt(connection);
     log?.debug(
       `${this.host}: connected to ${this.#route.map(nameEndpoint).join(' → ')} in ${Math.round(performance.now() - started)} ms`,
@@ -134,7 +146,6 @@ class SshLink implements HostLink {
   }
 
   #adopt(connection: SshConnection): void {
-    this.#current = connection;
     this.#connections.add(connection);
     connection.lost.addEventListener('abort', () => {
       this.#connections.delete(connection);
