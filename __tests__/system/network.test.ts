@@ -78,7 +78,7 @@ describe('a bad network', () => {
 
   it('that is so slow that the upload outlasts the lease', async () => {
     for (const host of shop.hosts) await host.slowLink(null, 512);
-    mustBe('deployed', await shop.deploy('2.0.0', { ballast: 200 }));
+    mustBe('deployed', await shop.deploy('2.0.0', { ballast: 400 }));
     for (const host of shop.hosts) await host.slowLink(null, null);
     await expect(shop.versions()).resolves.toEqual(shop.all('2.0.0'));
   });

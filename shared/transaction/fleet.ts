@@ -116,8 +116,10 @@ export class Fleet {
         return this.#judge(host, await answer);
       } catch (thrown) {
         if (call.signal?.aborted) return interrupted(host, call.signal.reason);
-        const again = tries === 1 || this.#clock.monotonicMs() < until;
-        if (!(thrown instanceof UnreachableError) || thrown.code === 'timed-out' || !again) return lost(host, thrown);
+        if (!(thrown instanceof UnreachableError) || thrown.code === 'timed-out') return lost(host, thrown);
+        // Nobody answered for as long as a connection may take: at once again it would only cost the same time twice.
+        const atOnce = tries === 1 && thrown.code !== 'connect-timeout';
+        if (!atOnce && this.#clock.monotonicMs() >= until) return lost(host, thrown);
       }
       try {
         if (tries > 1) await this.#clock.sleep(retryDelayMs, call.signal);
