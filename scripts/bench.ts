@@ -11,7 +11,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, release } from 'node:os';
+import { availableParallelism, loadavg, release } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Report } from '../shared/report/report';
@@ -103,6 +103,7 @@ async function measure(settings: Settings): Promise<BenchReport> {
     kernel: release(),
     sshd: versionOf('ssh', ['-V']),
     node: versionOf(settings.node, ['--version']),
+    load: loadavg()[0] ?? 0,
   };
   return { schema: 1, startedAt, machine, rounds: settings.rounds, measurements: samples.all(), targets, phases };
 }

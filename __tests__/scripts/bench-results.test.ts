@@ -25,7 +25,7 @@ describe('renderTables', () => {
   const report: BenchReport = {
     schema: 1,
     startedAt: '2026-11-21T01:02:03.000Z',
-    machine: { cpus: 2, kernel: '6.1', sshd: 'OpenSSH_9.2', node: '24.0.0' },
+    machine: { cpus: 2, kernel: '6.1', sshd: 'OpenSSH_9.2', node: '24.0.0', load: 1.25 },
     rounds: 3,
     measurements: samples.all(),
     targets: [target('deploy', 'ms', samples.median('deploy'), 150)],

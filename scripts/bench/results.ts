@@ -17,7 +17,8 @@ export interface BenchReport {
   schema: 1;
   /** ISO 8601, UTC. */
   startedAt: string;
-  machine: { cpus: number; kernel: string; sshd: string; node: string };
+  /** `load`: processes that ran or waited to, on average over the last minute of the run, the benchmark's own included. */
+  machine: { cpus: number; kernel: string; sshd: string; node: string; load: number };
   rounds: number;
   measurements: (Measurement & { median: number; fastest: number })[];
   targets: Target[];
@@ -65,7 +66,7 @@ export function target(name: string, unit: Target['unit'], value: number, limit:
 export function renderTables(report: BenchReport): string {
   const { machine } = report;
   return [
-    `${report.rounds} rounds on ${report.startedAt.slice(0, 10)}; ${machine.cpus} CPUs, Linux ${machine.kernel}, ${machine.sshd}, Node ${machine.node}.`,
+    `${report.rounds} rounds on ${report.startedAt.slice(0, 10)}; ${machine.cpus} CPUs, Linux ${machine.kernel}, ${machine.sshd}, Node ${machine.node}, load ${machine.load.toFixed(1)}.`,
     '',
     ...table(
       ['Promise', 'Measured', 'Allowed', ''],
