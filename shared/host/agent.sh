@@ -501,8 +501,8 @@ proc_start() { # pid -> $started, empty when there is no such living process
   fi
 }
 
-process_pid() { # -> $pid of the living process of component $name, or empty
-  pid=''
+process_pid() { # -> $pid of the living process of component $name, or empty; $group that it leads, and may have left behind
+  pid='' group=''
   get "$ROOT/run/$name.pid"
   if [ -n "$got" ]; then
     # shellcheck disable=SC2086 # split on purpose
@@ -510,9 +510,28 @@ process_pid() { # -> $pid of the living process of component $name, or empty
     read_boot
     if is_number "${1:-}" && [ "${3:-}" = "$boot" ]; then
       proc_start "$1"
-      if [ -n "$started" ] && [ "$started" = "${2:-}" ]; then pid=$1; fi
+      if [ -z "$started" ]; then
+        # The kernel gives the number to no other process while a member of the group lives.
+        group=$1
+      elif [ "$started" = "${2:-}" ]; then
+        pid=$1 group=$1
+      fi
     fi
   fi
+}
+
+group_alive() { # process group: is there more of it than zombies, which may stay where nobody collects them?
+  kill -0 "-$1" 2>/dev/null || return 1
+  for stat_file in /proc/[0-9]*/stat; do
+    { read -r stat_line <"$stat_file"; } 2>/dev/null || continue
+    case ${stat_line##*) } in
+      [ZX]*) continue ;;
+    esac
+    member_of=${stat_line##*) ? }
+    member_of=${member_of#* }
+    if [ "${member_of%% *}" = "$1" ]; then return 0; fi
+  done
+  return 1
 }
 
 process_start() {
@@ -548,7 +567,8 @@ process_start() {
 process_stop() {
   process_pid
   if [ -n "$pid" ]; then
-    kill -s TERM -- "-$pid" 2>/dev/null || :
+    # Not `-s TERM --`, of which busybox understands the half.
+    kill -TERM "-$pid" 2>/dev/null || :
     uptime_cs
     stop_until=$((uptime + limit * 100))
     while :; do
@@ -558,16 +578,15 @@ process_stop() {
       if [ "$uptime" -ge "$stop_until" ]; then break; fi
       nap
     done
-    # What is left of its process group goes too, also children that outlived their parent.
-    kill -s KILL -- "-$pid" 2>/dev/null || :
-    proc_start "$pid"
+  fi
+  # What is left of the process group goes too: children that outlived their parent keep what the next one needs.
+  if [ -n "$group" ] && kill -KILL "-$group" 2>/dev/null; then
     uptime_cs
     stop_until=$((uptime + 500))
-    while [ -n "$started" ]; do
+    while group_alive "$group"; do
       uptime_cs
       [ "$uptime" -lt "$stop_until" ] || return 1
       nap
-      proc_start "$pid"
     done
   fi
   rm -f "$ROOT/run/$name.pid"
