@@ -3,7 +3,15 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { secretsInput } from '../../shared/host/wire';
 import { renderPlan } from '../../shared/transaction/host-plan';
-import { type HostGuards, type HostVerb, hostAnswer, hostStates, hostVerbs } from '../../shared/transaction/host-table';
+import {
+  type FenceGuards,
+  fenceAnswer,
+  type HostGuards,
+  type HostVerb,
+  hostAnswer,
+  hostStates,
+  hostVerbs,
+} from '../../shared/transaction/host-table';
 import { type Answer, Box, bootId, uptime } from './box';
 import { describeInShells, type Shell, whereIs } from './shells';
 
@@ -230,4 +238,41 @@ describeInShells('the agent and the table of host verbs', (shell) => {
   it(`agree on ${cases.length} combinations`, async () => {
     expect(await differences(shell, box, cases)).toEqual([]);
   }, 60_000);
+
+  it('agree on who may fence', async () => {
+    const found: string[] = [];
+    for (const leaseAlive of yesNo) {
+      for (const epoch of axes.epoch) {
+        for (const sameHolder of yesNo) {
+          for (const runFinished of yesNo) {
+            const guards: FenceGuards = { leaseAlive, epoch, sameHolder, runFinished };
+            const difference = await fenceDifference(box, guards);
+            if (difference !== null) found.push(`${JSON.stringify(guards)}: ${difference}`);
+          }
+        }
+      }
+    }
+    expect(found).toEqual([]);
+  });
 });
+
+async function fenceDifference(box: Box, guards: FenceGuards): Promise<string | null> {
+  const host = { verb: 'stage', state: 'confirmed', decision: 'none', noReturn: false, override: false } as const;
+  const root = setUp(box, 'fence', { ...host, leaseAlive: guards.leaseAlive, epoch: guards.epoch });
+  const epoch = ownEpoch + { lower: -1, equal: 0, higher: 1 }[guards.epoch];
+  const words = [`txn=${transaction}`, `epoch=${epoch}`, 'lease=60', `owner=${guards.sameHolder ? 'run' : 'other'}`];
+  if (guards.runFinished) words.push('evidence=run-finished');
+  const answer = await box.run([`${box.folder}/sh`, box.agent, '--root', root, 'fence', ...words, 'runner=runner']);
+  const [holder, leaseEpoch] = readFileSync(path.join(root, 'lease'), 'utf8').split('\t');
+  const got = { code: answer.code, state: stateOnDisk(root), epoch: Number(leaseEpoch), holder };
+  const code = fenceAnswer(guards);
+  const expected = {
+    code: code ?? '',
+    state: 'confirmed',
+    epoch: code === null ? epoch : ownEpoch,
+    holder: transaction,
+  };
+  rmSync(root, { recursive: true, force: true });
+  const same = JSON.stringify(got) === JSON.stringify(expected);
+  return same ? null : `the table says ${JSON.stringify(expected)}, the agent ${JSON.stringify(got)}`;
+}
