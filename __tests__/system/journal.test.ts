@@ -6,10 +6,10 @@ import { journalLines, Tripwire, transactionIds } from './fleet/tripwire';
 
 /*
  * The power of one host is cut after a line of its journal, in a deployment that would succeed and in one that goes
- * back; then it is switched on again and recover runs. FLEET_STRIDE=1 takes every line; else one of five, and always the
+ * back; then it is switched on again and recover runs. FLEET_STRIDE=1 takes every line; else one of six, and always the
  * decision and the confirmation.
  */
-const stride = Number(process.env['FLEET_STRIDE'] ?? 5);
+const stride = Number(process.env['FLEET_STRIDE'] ?? 6);
 const always = /^(decide|confirm) /;
 
 let shop: Shop;

@@ -77,8 +77,12 @@ describe('a bad network', () => {
   });
 
   it('that is so slow that the upload outlasts the lease', async () => {
+    shop.configure((staging) => {
+      staging['rollout'].lease = '8s';
+    });
     for (const host of shop.hosts) await host.slowLink(null, 512);
-    mustBe('deployed', await shop.deploy('2.0.0', { ballast: 400 }));
+    // 700 kB at 64 kB/s.
+    mustBe('deployed', await shop.deploy('2.0.0', { ballast: 700 }));
     for (const host of shop.hosts) await host.slowLink(null, null);
     await expect(shop.versions()).resolves.toEqual(shop.all('2.0.0'));
   });
