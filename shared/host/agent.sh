@@ -267,6 +267,10 @@ write_lease() { # seconds seq; under the lease lock
   keep "$ROOT/lease" "$lease_txn$TAB$epoch$TAB$lease_until$TAB$boot$TAB$lease_length$TAB$lease_seq$TAB$lease_since$TAB$lease_ends$TAB${lease_owner:--}$TAB${lease_runner:--}$TAB."
 }
 
+drop_lease() { # under its own lock too: a renewal that has been checked and not yet written would bring it back
+  { lease_lock && rm -f "$ROOT/lease"; } 8>>"$ROOT/lease.lock"
+}
+
 # ---------------------------------------------------------------- the plan
 
 # Records, one a line, fields split by tabs, `-` for none:
@@ -858,7 +862,7 @@ member() {
   if [ "$active" != "$txn" ]; then
     # A recovery holds a lease also where there was nothing to recover.
     if [ "$verb" = close ] && [ -z "$active" ] && [ "$lease_txn" = "$txn" ]; then
-      rm -f "$ROOT/lease"
+      drop_lease
       finish state=idle
     fi
     refuse not-open "transaction $txn is not open on this host" "active=$active" "state=$state"
@@ -1427,7 +1431,7 @@ verb_close() { # history line on standard input
   fi
   prune_blobs
   prune_transactions
-  rm -f "$ROOT/lease"
+  drop_lease
   # The last step: until here the next run finds the transaction and finishes it.
   rm -f "$ROOT/active"
   fsync "$ROOT"
