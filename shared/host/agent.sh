@@ -452,6 +452,12 @@ with_env() { # limit text file: user text under sh with its secrets; both output
     exec 9>&-
     for secret in $uses; do eval "$secret=\$secret__$secret; export $secret"; done
     SAFEGUARD_COMPONENT=$name SAFEGUARD_VERSION=$p_version SAFEGUARD_RELEASE=$release
+    # What is stopped or started is what `current` leads to by now: on the way back that is not the plan's version.
+    current_of "$croot"
+    if [ "$link_kind" = release ]; then
+      release_meta "$croot" "$link_id"
+      SAFEGUARD_VERSION=$m_version SAFEGUARD_RELEASE=$link_id
+    fi
     export SAFEGUARD_COMPONENT SAFEGUARD_VERSION SAFEGUARD_RELEASE
     if [ -d "$croot/current" ]; then cd "$croot/current"; elif [ -d "$croot" ]; then cd "$croot"; fi
     exec timeout -k 5 "$1" /bin/sh -c "$2"
