@@ -289,6 +289,25 @@ describeInShells('the verbs of the agent', (shell) => {
       expect(readdirSync(path.join(box.folder, 'tmp'))).toEqual([]);
     });
 
+    it('tells commands the version and release that current leads to, also on the way back', async () => {
+      const notes = path.join(box.folder, 'notes');
+      const note = (word: string) =>
+        `echo "${word} $SAFEGUARD_COMPONENT $SAFEGUARD_VERSION $SAFEGUARD_RELEASE" >>"${notes}"`;
+      const components = [web({ service: noting(notes, { start: note('start'), stop: note('stop') }) })];
+      const old = await box.deploy('1.0.0', components);
+      const transaction = await staged(box.transaction({ version: '2.0.0', components }));
+      must(await transaction.switch());
+      must(await transaction.revert());
+      const [before, after] = [`web 1.0.0 ${old.id}`, `web 2.0.0 ${transaction.id}`];
+      expect(readFileSync(notes, 'utf8').trim().split('\n')).toEqual([
+        `start ${before}`,
+        `stop ${before}`,
+        `start ${after}`,
+        `stop ${after}`,
+        `start ${before}`,
+      ]);
+    });
+
     it('says that a command needs secrets which only the workflow has, when it goes back without them', async () => {
       const notes = path.join(box.folder, 'notes');
       const service = noting(notes, { secrets: ['TOKEN'] });
