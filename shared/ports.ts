@@ -32,6 +32,8 @@ export interface HostLink {
   /** Name of the host in the manifest. */
   readonly host: string;
   exec(command: string, options: ExecOptions): Promise<ExecResult>;
+  /** A stream is about to be sent: what that needs may be made ready in the meantime. Never throws. */
+  expectUpload?(): void;
   /** Idempotent; never rejects. */
   close(): Promise<void>;
 }

@@ -87,7 +87,8 @@ function onCancellation(log: Log, cancelled: AbortController): void {
       new SafeguardError(`The run was cancelled (${signal}).`, {
         fault: 'github',
         code: 'cancelled',
-        remedy: 'See in the run who cancelled it. Run recover: it ends what was left unfinished, or says that nothing was.',
+        remedy:
+          'See in the run who cancelled it. Run recover: it ends what was left unfinished, or says that nothing was.',
       }),
     );
   }

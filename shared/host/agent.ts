@@ -76,6 +76,11 @@ export class HostAgent {
     return this.#run(text, options);
   }
 
+  /** An upload will follow soon. */
+  expectUpload(): void {
+    this.#link.expectUpload?.();
+  }
+
   /** Streams an artifact to the host. `open` gives a fresh stream, since a first try may have used one up. */
   async upload(sha256: string, bytes: number, open: () => Readable, signal?: AbortSignal): Promise<AgentAnswer> {
     const stdin = open();

@@ -83,6 +83,11 @@ class SshLink implements HostLink {
     return runCommand(this.host, options, (stop) => this.#start(`exec /bin/sh -c ${quote(command)}`, lane, stop));
   }
 
+  expectUpload(): void {
+    // What goes wrong here goes wrong again, and is told, when the upload itself asks for the connection.
+    this.#connected(this.#lanes.uploads, this.#closing.signal).catch(() => undefined);
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#shut();
     return this.#closed;

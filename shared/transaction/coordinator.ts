@@ -155,6 +155,7 @@ export class Coordinator {
   async #open(): Promise<PhaseEvent> {
     const { fleet, recorder } = this.#ports;
     const { environment, owner, runner } = this.#request;
+    for (const host of this.#hosts) if (this.#neededOn(host).length > 0) fleet.expectUpload(host);
     const results = await recorder.phase(
       'open',
       () =>
@@ -201,18 +202,9 @@ export class Coordinator {
   }
 
   async #stageHost(host: string): Promise<HostResult> {
-    const { source, environment } = this.#request;
-    if (source.kind === 'artifacts') {
-      const blobs = this.#request.snapshots.get(host)?.blobs;
-      const needed = new Map<string, StagedArtifact>();
-      for (const component of componentsOn(environment, host)) {
-        const artifact = source.artifacts.get(component.name);
-        if (artifact !== undefined && !blobs?.has(artifact.sha256)) needed.set(artifact.sha256, artifact);
-      }
-      for (const artifact of needed.values()) {
-        const uploaded = await this.#upload(host, artifact);
-        if (uploaded.event !== 'ok') return uploaded;
-      }
+    for (const artifact of this.#neededOn(host)) {
+      const uploaded = await this.#upload(host, artifact);
+      if (uploaded.event !== 'ok') return uploaded;
     }
     const [result] = await this.#ports.fleet.call([host], {
       verb: 'stage',
@@ -221,6 +213,19 @@ export class Coordinator {
       signal: this.#signal,
     });
     return one(result);
+  }
+
+  /** What a host has to be sent: each content once, and only what it does not have. */
+  #neededOn(host: string): StagedArtifact[] {
+    const { source, environment, snapshots } = this.#request;
+    if (source.kind !== 'artifacts') return [];
+    const blobs = snapshots.get(host)?.blobs;
+    const needed = new Map<string, StagedArtifact>();
+    for (const component of componentsOn(environment, host)) {
+      const artifact = source.artifacts.get(component.name);
+      if (artifact !== undefined && !blobs?.has(artifact.sha256)) needed.set(artifact.sha256, artifact);
+    }
+    return [...needed.values()];
   }
 
   async #upload(host: string, artifact: StagedArtifact): Promise<HostResult> {

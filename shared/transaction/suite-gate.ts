@@ -41,9 +41,14 @@ export function suiteGate(
 
   return {
     async verify(scope, signal) {
-      const services = await ask(scope.settle ? checks.watch : checks.glance, scope, signal);
+      if (!scope.settle || health.stabiliseSeconds === 0) {
+        // Nothing has to settle, so nothing has to wait for the other.
+        const both = [ask(checks.glance, scope, signal), ask(checks.suite, scope, signal)];
+        return verdictOf((await Promise.all(both)).filter((result) => result !== null));
+      }
+      const services = await ask(checks.watch, scope, signal);
       if (services !== null && !isGreen(services.result)) return verdictOf([services]);
-      if (services === null && scope.settle) await clock.sleep(health.stabiliseSeconds * 1000, signal);
+      if (services === null) await clock.sleep(health.stabiliseSeconds * 1000, signal);
       const suite = await ask(checks.suite, scope, signal);
       return verdictOf([services, suite].filter((result) => result !== null));
     },

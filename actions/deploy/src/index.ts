@@ -40,7 +40,8 @@ async function main({ log, facts, signal }: Runtime): Promise<0 | 1> {
       { clock: systemClock, log, signal, artifacts: reading, onPhase: (phase) => saveState('phase', phase) },
     );
     saveState('outcome', report.outcome);
-    return await publish(report, log);
+    const [code] = await Promise.all([publish(report, log), session.close()]);
+    return code;
   } finally {
     await Promise.all([session.close(), rm(temp, { recursive: true, force: true })]);
   }

@@ -19,7 +19,9 @@ async function main({ log, facts, signal }: Runtime): Promise<0 | 1> {
   try {
     const transactionId = newTransactionId(facts, systemClock.now());
     const identity = { transactionId, ...identityOf(facts), run: reportRun(facts), variables };
-    return await publish(await run(session, inputs, identity, { clock: systemClock, log, signal }), log);
+    const report = await run(session, inputs, identity, { clock: systemClock, log, signal });
+    const [code] = await Promise.all([publish(report, log), session.close()]);
+    return code;
   } finally {
     await session.close();
   }
