@@ -14,7 +14,7 @@ import type { Outcome } from './outcome';
 import { commonVersion, componentSecrets, nextEpoch, requestedPlan, serviceTimeMs, versionOf } from './planning';
 import type { Recorder } from './recorder';
 import type { StagedArtifact, TransactionRequest } from './request';
-import type { HistoryEntry, HostSnapshot } from './snapshot';
+import { type HistoryEntry, type HostSnapshot, readSnapshot } from './snapshot';
 import { planWaves } from './waves';
 
 export interface CoordinatorPorts {
@@ -38,6 +38,8 @@ export interface TransactionResult {
   forensics: { host: string; path: string }[];
   /** From the red verdict to every host back and verified, in seconds; null when nothing was rolled back. */
   rollbackSeconds: number | null;
+  /** What each host said of itself, once it was closed. */
+  closed: ReadonlyMap<string, HostSnapshot>;
 }
 
 /** Milliseconds that the runner leaves between SIGINT and SIGTERM, less what the report needs. */
@@ -67,6 +69,7 @@ export class Coordinator {
   #redAt: number | null = null;
   #rollbackSeconds: number | null = null;
   readonly #forensics: { host: string; path: string }[] = [];
+  readonly #closed = new Map<string, HostSnapshot>();
 
   constructor(request: TransactionRequest, ports: CoordinatorPorts) {
     const { environment, transactionId } = request;
@@ -401,7 +404,8 @@ export class Coordinator {
         }),
       allOk,
     );
-    for (const { host, event, error } of results) {
+    for (const { host, event, error, answer } of results) {
+      if (answer?.records.some(({ kind }) => kind === 'host')) this.#closed.set(host, readSnapshot(host, answer));
       if (event === 'ok') continue;
       this.#ports.recorder.warn(`${host}: closing was not finished (${error?.message}); the next run finishes it.`);
     }
@@ -666,6 +670,7 @@ export class Coordinator {
       checks: this.#checks,
       forensics: this.#forensics,
       rollbackSeconds: this.#rollbackSeconds,
+      closed: this.#closed,
     };
   }
 }

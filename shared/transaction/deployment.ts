@@ -305,7 +305,9 @@ class Deployment {
   async #report(result: TransactionResult): Promise<Report> {
     const { environment, fleet } = this.#session;
     const cancelled = this.#ports.signal.aborted;
-    const last = await inspect(environment, fleet, { timeoutMs: cancelled ? lastLookMs.cancelled : lastLookMs.calm });
+    const timeoutMs = cancelled ? lastLookMs.cancelled : lastLookMs.calm;
+    const allClosed = fleet.hosts.every((host) => result.closed.has(host));
+    const last = allClosed ? result.closed : (await inspect(environment, fleet, { timeoutMs })).snapshots;
     const previous = commonVersion(this.#before.values()) ?? firstVersion(this.#before);
     return {
       schema: 1,
@@ -319,7 +321,7 @@ class Deployment {
       startedAt: this.#recorder.startedAt,
       durationSeconds: this.#recorder.elapsed(),
       run: this.#inputs.run,
-      hosts: hostReports(fleet.hosts, last.snapshots),
+      hosts: hostReports(fleet.hosts, last),
       phases: this.#recorder.phases,
       checks: result.checks,
       failure: exitCode(result.outcome) === 0 ? null : result.failure,
@@ -340,7 +342,7 @@ function firstVersion(snapshots: ReadonlyMap<string, HostSnapshot>): string | nu
 }
 
 function ended(outcome: Outcome, failure: Failure | null): TransactionResult {
-  return { outcome, failure, checks: [] as CheckResult[], forensics: [], rollbackSeconds: null };
+  return { outcome, failure, checks: [] as CheckResult[], forensics: [], rollbackSeconds: null, closed: new Map() };
 }
 
 export function failureOf(phase: string, error: SafeguardError): Failure {
