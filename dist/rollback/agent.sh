@@ -41,7 +41,11 @@ escape() { # value -> $escaped; forks only when there is something to escape
 
 unescape() { # value -> $unescaped
   case $1 in
-    *\\*) unescaped=$(printf '%b' "$1") ;;
+    *\\*)
+      # The dot keeps newlines at the end, which a key needs and a command substitution drops.
+      unescaped=$(printf '%b.' "$1")
+      unescaped=${unescaped%.}
+      ;;
     *) unescaped=$1 ;;
   esac
 }
@@ -104,12 +108,23 @@ read_boot() { # -> $boot
   if [ -r /proc/sys/kernel/random/boot_id ]; then read -r boot </proc/sys/kernel/random/boot_id; fi
 }
 
-nap() { sleep 0.05 2>/dev/null || sleep 1; }
+# Short at first: most of what is waited for, such as the end of a process, is only milliseconds away.
+nap() {
+  naps=$((naps + 1))
+  pause=0.05
+  if [ "$naps" -le 25 ]; then pause=0.01; fi
+  if [ "$naps" -le 5 ]; then pause=0.002; fi
+  sleep "$pause" 2>/dev/null || sleep 1
+}
+naps=0
 
 # ---------------------------------------------------------------- durable files
 
 # `sync FILE` is fsync in coreutils 8.24 and later; elsewhere the whole system is synced.
 fsync() { sync "$@" 2>/dev/null || sync; }
+
+# The file system of a folder at once: one by one, ten thousand files take sixteen times as long.
+fsync_tree() { sync -f "$1" 2>/dev/null || sync; }
 
 put() { # file content: replaced at once or not at all
   if printf '%s\n' "$2" 2>/dev/null >"$1.$$.tmp" && fsync "$1.$$.tmp" && mv -f "$1.$$.tmp" "$1" && fsync "${1%/*}"; then return 0; fi
@@ -138,7 +153,7 @@ is_number() {
 
 is_name() { # what may become part of a path
   case $1 in
-    '' | .* | -* | *[!A-Za-z0-9._-]*) return 1 ;;
+    '' | .* | -* | *[!A-Za-z0-9._+-]*) return 1 ;;
   esac
 }
 
@@ -155,7 +170,8 @@ lock() { # seconds to wait
   need flock
   mkdir -p "$ROOT" 2>/dev/null || die no-rights "cannot create $ROOT as user $(id -un)" "path=$ROOT"
   # In a subshell first: a failing redirection of `exec` would end the script without an answer.
-  (: >>"$ROOT/lock") 2>/dev/null || die no-rights "cannot write in $ROOT as user $(id -un)" "path=$ROOT"
+  # Closed to others: whoever can open a file can lock it, and so keep every deployment and every way back waiting.
+  (umask 077 && : >>"$ROOT/lock" && : >>"$ROOT/lease.lock") 2>/dev/null || die no-rights "cannot write in $ROOT as user $(id -un)" "path=$ROOT"
   exec 9>>"$ROOT/lock"
   uptime_cs
   lock_until=$((uptime + $1 * 100))
@@ -184,9 +200,12 @@ EOF
     if is_name "$lease_txn" && is_number "$lease_epoch" && is_number "$lease_until" && is_number "$lease_seq" && is_number "$lease_length" && [ "$lease_mark" = . ]; then
       read_boot
       uptime_cs
-      if [ "$lease_boot" = "$boot" ] && [ "$uptime" -lt "$lease_until" ]; then
+      # Longer than its own length it cannot have left: then the clock began anew, as in a container that was restarted.
+      lease_left=$((lease_until - uptime))
+      if [ "$lease_boot" = "$boot" ] && [ "$lease_left" -gt 0 ] && [ "$lease_left" -le $((lease_length * 100)) ]; then
         lease_alive=yes
-        lease_left=$((lease_until - uptime))
+      else
+        lease_left=0
       fi
       # A lease of a higher epoch than the epoch file knows means that the epoch file was lost.
       [ "$epoch" -ge "$lease_epoch" ] || epoch=$lease_epoch
@@ -248,6 +267,10 @@ write_lease() { # seconds seq; under the lease lock
   keep "$ROOT/lease" "$lease_txn$TAB$epoch$TAB$lease_until$TAB$boot$TAB$lease_length$TAB$lease_seq$TAB$lease_since$TAB$lease_ends$TAB${lease_owner:--}$TAB${lease_runner:--}$TAB."
 }
 
+drop_lease() { # under its own lock too: a renewal that has been checked and not yet written would bring it back
+  { lease_lock && rm -f "$ROOT/lease"; } 8>>"$ROOT/lease.lock"
+}
+
 # ---------------------------------------------------------------- the plan
 
 # Records, one a line, fields split by tabs, `-` for none:
@@ -285,7 +308,8 @@ read_plan() { # file; sets p_KEY and c<i>_...
         ;;
       unit)
         same_component "$f1"
-        eval "c${components}_units=\"\${c${components}_units} \$f2\""
+        unescape "$f2"
+        eval "c${components}_units=\"\${c${components}_units} \$unescaped\""
         ;;
       command)
         same_component "$f1"
@@ -334,10 +358,10 @@ read_secrets() {
     case $kind in
       secret)
         case $f1 in
-          '' | [!A-Z_]* | *[!A-Z0-9_]*) die secret-invalid "bad secret name" ;;
+          '' | [!A-Za-z_]* | *[!A-Za-z0-9_]*) die secret-invalid "bad secret name" ;;
         esac
         unescape "$f2"
-        eval "secret_$f1=\$unescaped"
+        eval "secret__$f1=\$unescaped"
         secret_names="$secret_names $f1"
         ;;
       end) return 0 ;;
@@ -368,10 +392,34 @@ release_meta() { # root id -> $m_version $m_sha $m_created
   fi
 }
 
+# Many a sha256sum knows nothing of the processor's instructions for it; openssl, where it is there, is five times faster.
+choose_hasher() { # -> $hasher
+  hasher=sha256sum
+  if [ "$(openssl dgst -sha256 -r </dev/null 2>/dev/null)" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 *stdin" ]; then hasher='openssl dgst -sha256 -r'; fi
+}
+
+# Lines `HASH  NAME` or `HASH *NAME`, which `sha256sum -c` reads alike. It alone is sure to escape odd names.
+checksums() { # folder
+  choose_hasher
+  if [ -n "$(find "$1" -name "*[\\\\$NL]*" | head -n 1)" ]; then hasher=sha256sum; fi
+  # shellcheck disable=SC2086 # split on purpose
+  (cd "$1" && find . -type f -exec $hasher {} +)
+}
+
 release_intact() { # root id
   [ -d "$1/releases/$2" ] || return 1
   [ -f "$1/releases/.meta/$2.sums" ] || return 0
-  (cd "$1/releases/$2" && { [ ! -s "../.meta/$2.sums" ] || sha256sum -c "../.meta/$2.sums" >/dev/null 2>&1; })
+  [ -s "$1/releases/.meta/$2.sums" ] || return 0
+  (cd "$1/releases/$2" && { same_checksums "../.meta/$2.sums" || sha256sum -c "../.meta/$2.sums" >/dev/null 2>&1; })
+}
+
+same_checksums() { # file: the quick yes; only `sha256sum -c` says no
+  IFS= read -r first_sum <"$1" || return 1
+  case $first_sum in
+    *' *./'*) ;;
+    *) return 1 ;;
+  esac
+  cut -c 67- "$1" | tr '\n' '\0' | xargs -0 openssl dgst -sha256 -r 2>/dev/null | cmp -s - "$1" 2>/dev/null
 }
 
 current_of() { # root -> $link_kind (none|release|foreign|directory) $link_text $link_id
@@ -397,15 +445,51 @@ point_current() { # root link-text; atomic: a unique temporary link, then rename
 
 # ---------------------------------------------------------------- running commands
 
-with_env() { # limit text: user text under sh with its secrets; standard error joins output
+# The output goes to a file, never to a pipe: a daemon that the text leaves behind would keep the pipe open, and this script
+# and its lock would wait for as long as the daemon lives.
+with_env() { # limit text file: user text under sh with its secrets; both outputs are appended to the file
   (
     exec 9>&-
-    for secret in $uses; do eval "$secret=\$secret_$secret; export $secret"; done
+    for secret in $uses; do eval "$secret=\$secret__$secret; export $secret"; done
     SAFEGUARD_COMPONENT=$name SAFEGUARD_VERSION=$p_version SAFEGUARD_RELEASE=$release
+    # What is stopped or started is what `current` leads to by now: on the way back that is not the plan's version.
+    current_of "$croot"
+    if [ "$link_kind" = release ]; then
+      release_meta "$croot" "$link_id"
+      SAFEGUARD_VERSION=$m_version SAFEGUARD_RELEASE=$link_id
+    fi
     export SAFEGUARD_COMPONENT SAFEGUARD_VERSION SAFEGUARD_RELEASE
     if [ -d "$croot/current" ]; then cd "$croot/current"; elif [ -d "$croot" ]; then cd "$croot"; fi
     exec timeout -k 5 "$1" /bin/sh -c "$2"
-  ) </dev/null 2>&1
+  ) </dev/null >>"$3" 2>&1
+}
+
+captured() { # limit text -> $output
+  captured_status=0
+  captured_file=$(mktemp "${TMPDIR:-/tmp}/deploy-safeguard.XXXXXX" 2>/dev/null) || captured_file=/dev/null
+  with_env "$1" "$2" "$captured_file" || captured_status=$?
+  output=$(tail -c 65536 "$captured_file")
+  [ "$captured_file" = /dev/null ] || rm -f "$captured_file"
+  return "$captured_status"
+}
+
+logged() { # text -> $why, the end of what it printed; a start or stop command, whose service may go on printing
+  logged_status=0
+  open_log
+  if [ ! -w "$log_file" ]; then log_file=/dev/null; fi
+  log_size=$(wc -c <"$log_file")
+  with_env "$limit" "$1" "$log_file" || logged_status=$?
+  why=$(tail -c "+$((log_size + 1))" "$log_file" | tail -c 2000)
+  return "$logged_status"
+}
+
+open_log() { # -> $log_file of component $name; applications print what not everybody may read
+  log_file=$ROOT/log/$name.log
+  (umask 077 && mkdir -p "$ROOT/log" && : >>"$log_file") 2>/dev/null || :
+  if [ -f "$log_file" ] && [ "$(wc -c <"$log_file")" -gt 10485760 ]; then
+    mv -f "$log_file" "$log_file.1"
+    (umask 077 && : >>"$log_file") 2>/dev/null || :
+  fi
 }
 
 tail_of() { # text -> the part of it that fits an answer
@@ -427,8 +511,8 @@ proc_start() { # pid -> $started, empty when there is no such living process
   fi
 }
 
-process_pid() { # -> $pid of the living process of component $name, or empty
-  pid=''
+process_pid() { # -> $pid of the living process of component $name, or empty; $group that it leads, and may have left behind
+  pid='' group=''
   get "$ROOT/run/$name.pid"
   if [ -n "$got" ]; then
     # shellcheck disable=SC2086 # split on purpose
@@ -436,19 +520,37 @@ process_pid() { # -> $pid of the living process of component $name, or empty
     read_boot
     if is_number "${1:-}" && [ "${3:-}" = "$boot" ]; then
       proc_start "$1"
-      if [ -n "$started" ] && [ "$started" = "${2:-}" ]; then pid=$1; fi
+      if [ -z "$started" ]; then
+        # The kernel gives the number to no other process while a member of the group lives.
+        group=$1
+      elif [ "$started" = "${2:-}" ]; then
+        pid=$1 group=$1
+      fi
     fi
   fi
+}
+
+group_alive() { # process group: is there more of it than zombies, which may stay where nobody collects them?
+  kill -0 "-$1" 2>/dev/null || return 1
+  for stat_file in /proc/[0-9]*/stat; do
+    { read -r stat_line <"$stat_file"; } 2>/dev/null || continue
+    case ${stat_line##*) } in
+      [ZX]*) continue ;;
+    esac
+    member_of=${stat_line##*) ? }
+    member_of=${member_of#* }
+    if [ "${member_of%% *}" = "$1" ]; then return 0; fi
+  done
+  return 1
 }
 
 process_start() {
   process_pid
   [ -z "$pid" ] || return 0
   need setsid
-  mkdir -p "$ROOT/run" "$ROOT/log"
+  mkdir -p "$ROOT/run"
   rm -f "$ROOT/run/$name.pid"
-  log_file=$ROOT/log/$name.log
-  if [ -f "$log_file" ] && [ "$(wc -c <"$log_file")" -gt 10485760 ]; then mv -f "$log_file" "$log_file.1"; fi
+  open_log
   # The process records itself before it becomes the application, so that none is ever running unknown to us.
   # shellcheck disable=SC2016 # expanded by the inner shell
   (
@@ -475,7 +577,8 @@ process_start() {
 process_stop() {
   process_pid
   if [ -n "$pid" ]; then
-    kill -s TERM -- "-$pid" 2>/dev/null || :
+    # Not `-s TERM --`, of which busybox understands the half.
+    kill -TERM "-$pid" 2>/dev/null || :
     uptime_cs
     stop_until=$((uptime + limit * 100))
     while :; do
@@ -485,16 +588,15 @@ process_stop() {
       if [ "$uptime" -ge "$stop_until" ]; then break; fi
       nap
     done
-    # What is left of its process group goes too, also children that outlived their parent.
-    kill -s KILL -- "-$pid" 2>/dev/null || :
-    proc_start "$pid"
+  fi
+  # What is left of the process group goes too: children that outlived their parent keep what the next one needs.
+  if [ -n "$group" ] && kill -KILL "-$group" 2>/dev/null; then
     uptime_cs
     stop_until=$((uptime + 500))
-    while [ -n "$started" ]; do
+    while group_alive "$group"; do
       uptime_cs
       [ "$uptime" -lt "$stop_until" ] || return 1
       nap
-      proc_start "$pid"
     done
   fi
   rm -f "$ROOT/run/$name.pid"
@@ -541,8 +643,8 @@ service_start() { # fresh|again: after a stop, or over a service that may be run
       ;;
     command)
       if [ "$1" = again ]; then service_stop || return 1; fi
-      why=$(with_env "$limit" "$cmd_start") || {
-        why="start command of $name failed with exit code $?: $(tail_of "$why")"
+      logged "$cmd_start" || {
+        why="start command of $name failed with exit code $logged_status: $why"
         return 1
       }
       ;;
@@ -575,8 +677,8 @@ service_stop() {
       }
       ;;
     command)
-      why=$(with_env "$limit" "$cmd_stop") || {
-        why="stop command of $name failed with exit code $?: $(tail_of "$why")"
+      logged "$cmd_stop" || {
+        why="stop command of $name failed with exit code $logged_status: $why"
         return 1
       }
       ;;
@@ -611,7 +713,7 @@ EOF
       fi
       ;;
     command)
-      if have_secrets $uses && why=$(with_env "$limit" "$cmd_status"); then
+      if have_secrets $uses && captured "$limit" "$cmd_status"; then
         say service "component=$name" "unit=$name" active=yes state=running restarts=- pid=- invocation=-
       else
         say service "component=$name" "unit=$name" active=no "state=status command failed" restarts=- pid=- invocation=-
@@ -731,6 +833,9 @@ verb_boot() { # internal: by the boot hook
   boot_time=yes
   txn=$active
   if [ -n "$active" ]; then lease_ended "the host was restarted before the deployment was confirmed"; fi
+  boot_time=no
+  # What could not go back yet, since its disk or its network was not there, is tried again.
+  if [ "$state" = revert-failed ]; then arm_watcher; fi
   finish "state=$state"
 }
 
@@ -763,7 +868,7 @@ member() {
   if [ "$active" != "$txn" ]; then
     # A recovery holds a lease also where there was nothing to recover.
     if [ "$verb" = close ] && [ -z "$active" ] && [ "$lease_txn" = "$txn" ]; then
-      rm -f "$ROOT/lease"
+      drop_lease
       finish state=idle
     fi
     refuse not-open "transaction $txn is not open on this host" "active=$active" "state=$state"
@@ -792,12 +897,19 @@ verb_open() {
   lock "${a_wait:-10}"
   load
   txn=$new_txn
-  if [ "$active" = "$txn" ] && [ "$want_epoch" = "$epoch" ] && [ "$state" = open ] && [ "$lease_alive" = yes ]; then finish state=open already=yes; fi
-  if [ "$lease_alive" = yes ]; then
+  if [ "$active" = "$txn" ] && [ "$want_epoch" = "$epoch" ] && [ "$state" = open ] && [ "$lease_alive" = yes ]; then
+    # The first try may have been killed before it armed the watcher; one too many does no harm.
+    arm_watcher
+    finish state=open already=yes
+  fi
+  # A recovery that has fenced this host may open the transaction here, to undo what was run from another machine.
+  own_lease=no
+  if [ -z "$active" ] && [ "$lease_txn" = "$txn" ] && [ "$lease_epoch" = "$want_epoch" ] && [ "$epoch" = "$want_epoch" ]; then own_lease=yes; fi
+  if [ "$lease_alive" = yes ] && [ "$own_lease" = no ]; then
     refuse locked "another deployment holds this host" "transaction=$lease_txn" "owner=$lease_owner" "runner=$lease_runner" "since=$lease_since" "ends=$lease_ends"
   fi
   if [ -n "$active" ]; then refuse unfinished "transaction $active is not finished on this host" "transaction=$active" "state=$state" "owner=$lease_owner"; fi
-  if [ "$want_epoch" -le "$epoch" ]; then refuse fenced "epoch $want_epoch is over: this host is at epoch $epoch" "epoch=$epoch"; fi
+  if [ "$want_epoch" -le "$epoch" ] && [ "$own_lease" = no ]; then refuse fenced "epoch $want_epoch is over: this host is at epoch $epoch" "epoch=$epoch"; fi
   [ ! -e "$ROOT/txn/$txn" ] || refuse replayed "transaction $txn was here before"
 
   # A reserve that the way back can free when the disk has become full.
@@ -815,9 +927,9 @@ verb_open() {
     esac
     previous="$previous$name$TAB${link_text:--}$NL"
   done
-  keep "$ROOT/txn/$txn/previous" "$previous"
-  keep "$ROOT/txn/$txn/state" open
-  fsync "$ROOT/txn/$txn/plan" "$ROOT/txn/$txn" "$ROOT/txn"
+  # Nothing reads this folder before `active` names it, so its first files need no rename, only to be on the disk by then.
+  printf '%s\n' "$previous" >"$ROOT/txn/$txn/previous" && echo open >"$ROOT/txn/$txn/state" || die no-space "cannot write in $ROOT/txn/$txn"
+  fsync "$ROOT/txn/$txn/plan" "$ROOT/txn/$txn/previous" "$ROOT/txn/$txn/state" "$ROOT/txn/$txn" "$ROOT/txn"
   if [ "${SELF%/*}" = "$ROOT" ]; then
     ln -s "${SELF##*/}" "$ROOT/agent.sh.$$" && mv -T "$ROOT/agent.sh.$$" "$ROOT/agent.sh" || die write-failed "cannot write in $ROOT"
   fi
@@ -851,7 +963,8 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   # shellcheck disable=SC2064 # the name is needed as it is now
   trap "rm -f '$part'" EXIT
   # Hashed while it arrives. tee goes on after a failed write, so the size on disk is compared as well.
-  found=$(tee "$part" 2>/dev/null | sha256sum) || die receive-failed "the upload failed"
+  choose_hasher
+  found=$(tee "$part" 2>/dev/null | $hasher) || die receive-failed "the upload failed"
   found=${found%% *}
   got_size=$(wc -c <"$part" 2>/dev/null || echo 0)
   got_size=$((got_size))
@@ -906,8 +1019,12 @@ stage_component() {
   }
   chmod 755 "$partial"
   if [ "$owner" != - ]; then chown -Rh "$owner" "$partial" 2>/dev/null || { rm -rf "$partial" && die no-rights "cannot give the files of $name to $owner" "component=$name"; }; fi
-  (cd "$partial" && find . -type f -exec sha256sum {} +) >"$croot/releases/.meta/$release.sums" || die no-space "cannot record the checksums of $name" "component=$name"
-  find "$partial" "$croot/releases/.meta/$release.sums" -exec sync {} + 2>/dev/null || sync
+  # Reading for the checksums and writing to the disk go on side by side. What reads keeps the lock until it ends.
+  checksums "$partial" >"$croot/releases/.meta/$release.sums" &
+  sums=$!
+  fsync_tree "$partial"
+  wait "$sums" || die no-space "cannot record the checksums of $name" "component=$name"
+  fsync "$croot/releases/.meta/$release.sums"
   keep "$croot/releases/.meta/$release" "$p_version$TAB$sha$TAB$(now_iso)"
   mv -T "$partial" "$croot/releases/$release" || die unpack-failed "cannot put release $release of $name in place" "component=$name"
   fsync "$croot/releases"
@@ -997,12 +1114,15 @@ verb_renew() {
   {
     lease_lock
     load
-    [ "$want_epoch" = "$epoch" ] || refuse fenced "epoch $want_epoch is over: this host is at epoch $epoch" "epoch=$epoch" "owner=$lease_owner" "state=$state"
+    [ "$want_epoch" -ge "$epoch" ] || refuse fenced "epoch $want_epoch is over: this host is at epoch $epoch" "epoch=$epoch" "owner=$lease_owner" "state=$state"
+    [ "$want_epoch" = "$epoch" ] || refuse not-open "epoch $want_epoch was not opened on this host" "epoch=$epoch" "state=$state"
     [ "$lease_txn" = "$txn" ] || refuse not-open "transaction $txn holds no lease on this host" "state=$state"
-    needs_lease
     if [ "${a_vote:-no}" = yes ] && [ "$state" != switched ]; then
       { [ "${a_override:-no}" = yes ] && [ "$state" = halted ]; } || wrong_state
     fi
+    needs_lease
+    # Asked again because the answer got lost: it counts from when it was given.
+    if [ "$want_seq" = "$lease_seq" ]; then finish "state=$state" already=yes; fi
     # A renewal that was delayed on the way must not lengthen a lease after a later one: the vote counts on its order.
     [ "$want_seq" -gt "$lease_seq" ] || refuse late "renewal $want_seq comes after $lease_seq" "state=$state"
     write_lease "$lease_length" "$want_seq"
@@ -1027,6 +1147,8 @@ verb_decide() {
       ;;
     abort)
       if [ "$decision" = commit ] && [ "${a_override:-no}" != yes ]; then refuse decided "the decision of transaction $txn is commit" "state=$state" "decision=commit"; fi
+      # A commit that never reached the state file is known by its decision alone, which is about to be replaced.
+      if [ "$decision" = commit ]; then set_state "$state" || die write-failed "cannot record the state"; fi
       keep "$ROOT/txn/$txn/decision" abort
       journal decided abort
       ;;
@@ -1055,7 +1177,13 @@ verb_revert() {
   read_secrets
   case $state in
     reverted) finish state=reverted already=yes ;;
-    confirmed | halted) [ "${a_override:-no}" = yes ] || wrong_state ;;
+    confirmed | halted)
+      [ "${a_override:-no}" = yes ] || wrong_state
+      # Nobody watches here any more; if the caller dies half-way, the lease has to finish this.
+      rm -f "$ROOT/reserve"
+      set_state reverting || :
+      arm_watcher
+      ;;
     *) ;;
   esac
   put "$ROOT/txn/$txn/reverted-by" "${a_reason:-the coordinator}" || :
@@ -1168,7 +1296,12 @@ revert_start() {
 verb_resume() { # roll forward: reverted by its own lease although the ledger had decided to commit
   member
   case $state in
-    staged | switching | switched | confirmed) finish "state=$state" already=yes ;;
+    confirmed) finish state=confirmed already=yes ;;
+    staged | switching | switched)
+      # See verb_open.
+      arm_watcher
+      finish "state=$state" already=yes
+      ;;
     reverted) ;;
     *) wrong_state ;;
   esac
@@ -1199,10 +1332,13 @@ verb_fence() { # from here on the old coordinator is powerless
   is_number "$want_lease" || refuse bad-call "bad lease"
   lock "${a_wait:-10}"
   load
-  if [ "$lease_alive" = yes ] && [ "${a_evidence:-}" != run-finished ] && ! { [ "$want_epoch" = "$epoch" ] && [ "$lease_owner" = "${a_owner:--}" ]; }; then
+  # The same run on the same runner is the same process asking again: two jobs of one run have a runner each.
+  again=no
+  if [ "$want_epoch" = "$epoch" ] && [ "$lease_txn" = "$txn" ] && [ "$lease_owner" = "${a_owner:--}" ] && [ "$lease_runner" = "${a_runner:--}" ]; then again=yes; fi
+  if [ "$lease_alive" = yes ] && [ "${a_evidence:-}" != run-finished ] && [ "$again" = no ]; then
     refuse locked "another deployment holds this host" "transaction=$lease_txn" "owner=$lease_owner" "runner=$lease_runner" "since=$lease_since" "ends=$lease_ends"
   fi
-  if [ "$want_epoch" -lt "$epoch" ] || { [ "$want_epoch" = "$epoch" ] && [ "$lease_owner" != "${a_owner:--}" ]; }; then
+  if [ "$want_epoch" -le "$epoch" ] && [ "$again" = no ]; then
     refuse fenced "epoch $want_epoch is over: this host is at epoch $epoch" "epoch=$epoch"
   fi
   epoch=$want_epoch
@@ -1220,13 +1356,13 @@ verb_fence() { # from here on the old coordinator is powerless
   finish "state=$state" "active=$active" "decision=$decision"
 }
 
-verb_mark() { # key: facts that recovery needs; `no-return` and `migration.<name>`
+verb_mark() { # key: facts that recovery needs; `no-return`, `migration.<name>`, `local.<host>`
   member
   arg key
   key=$value
   is_name "$key" || refuse bad-call "bad key"
   case $key in
-    no-return | migration.*) ;;
+    no-return | migration.* | local.*) ;;
     *) refuse bad-call "unknown mark $key" ;;
   esac
   arg value
@@ -1239,6 +1375,10 @@ verb_mark() { # key: facts that recovery needs; `no-return` and `migration.<name
 verb_migrate() { # text on standard input after the secrets
   member
   [ "$state" != idle ] || wrong_state
+  # Forward only while the lease lives; the way back has to be open at any time.
+  case ${a_step:-} in
+    backup | up) needs_lease ;;
+  esac
   arg timeout
   limit=$value
   is_number "$limit" || refuse bad-call "bad timeout"
@@ -1249,7 +1389,7 @@ verb_migrate() { # text on standard input after the secrets
   journal begin "migration ${a_name:-} ${a_step:-}"
   # The lock is held to its end, so that nobody undoes a migration that still runs.
   status=0
-  output=$(with_env "$limit" "$text") || status=$?
+  captured "$limit" "$text" || status=$?
   journal end "migration ${a_name:-} ${a_step:-} exit=$status"
   if [ "$status" -ne 0 ]; then
     die migration-failed "${a_step:-} of migration ${a_name:-} failed with exit code $status$([ "$status" != 124 ] || printf ' (no end within %s s)' "$limit"): $(tail_of "$output")"
@@ -1269,7 +1409,10 @@ verb_close() { # history line on standard input
   read_plan "$ROOT/txn/$txn/plan"
   journal begin close
   if [ -n "$history" ]; then append_history; fi
-  if [ "$state" = confirmed ]; then rm -f "$ROOT/CRITICAL"; fi
+  # Both endings were verified by health checks; any other keeps what tells a person to look.
+  case $state/${a_outcome:-deployed} in
+    confirmed/deployed | reverted/rolled-back) rm -f "$ROOT/CRITICAL" ;;
+  esac
   i=0
   while [ "$i" -lt "$components" ]; do
     i=$((i + 1))
@@ -1294,10 +1437,13 @@ verb_close() { # history line on standard input
   fi
   prune_blobs
   prune_transactions
-  rm -f "$ROOT/lease"
+  drop_lease
   # The last step: until here the next run finds the transaction and finishes it.
   rm -f "$ROOT/active"
   fsync "$ROOT"
+  # What is left here goes into the report: nobody has to ask again.
+  say host state=idle
+  say_components
   finish state=idle
 }
 
@@ -1415,7 +1561,7 @@ component_logs() { # lines
       # shellcheck disable=SC2086 # split on purpose
       for unit in $units; do journalctl --no-pager -q -o short-iso -n "$1" --since=-15min -u "$unit" 2>&1 9>&- || systemctl status --no-pager -n 50 -- "$unit" 2>&1 9>&- || :; done
       ;;
-    process) tail -n "$1" "$ROOT/log/$name.log" 2>/dev/null || : ;;
+    process | command) tail -n "$1" "$ROOT/log/$name.log" 2>/dev/null || : ;;
     *) : ;;
   esac
 }
@@ -1446,7 +1592,7 @@ verb_status() {
     get "$folder/reverted-by"
     past_by=$got
     marks=
-    for mark in "$folder"/migration.* "$folder/no-return"; do
+    for mark in "$folder"/migration.* "$folder"/local.* "$folder/no-return"; do
       [ -f "$mark" ] || continue
       get "$mark"
       marks="$marks${mark##*/}=$got "
@@ -1570,7 +1716,7 @@ verb_run() { # a check's command: secrets, then its text
   trap "rm -rf '$out'" EXIT
   status=0
   (
-    for secret in $secret_names; do eval "$secret=\$secret_$secret; export $secret"; done
+    for secret in $secret_names; do eval "$secret=\$secret__$secret; export $secret"; done
     exec timeout -k 5 "$limit" /bin/sh -c "$text"
   ) </dev/null >"$out/stdout" 2>"$out/stderr" || status=$?
   say ran "code=$status" "stdout=$(head -c 65536 "$out/stdout")" "stderr=$(head -c 65536 "$out/stderr")"
@@ -1608,9 +1754,15 @@ writable() { # folder, or the nearest one that exists above it
 }
 
 preflight_component() {
+  reading=
+  if [ "$sha" = - ] && release_complete "$croot" "$release"; then
+    # Both releases are read side by side: it is what a rollback spends most of its time with.
+    release_intact "$croot" "$release" &
+    reading=$!
+  fi
   current_of "$croot"
   case $link_kind in
-    directory) problem current-not-ours "$croot/current is a real directory or file, not a link" "Move it to $croot/releases/<name> and link to it: mv -T current releases/first && ln -s releases/first current." ;;
+    directory) problem current-not-ours "$croot/current is a real directory or file, not a link" "Make it the first release: cd $croot && mkdir -p releases && mv -T current releases/first && ln -s releases/first current." ;;
     foreign) problem current-not-ours "$croot/current points to $link_text, which is not below $croot/releases" "Point it to a folder below $croot/releases, or remove it." ;;
     release)
       if [ ! -d "$croot/releases/$link_id" ]; then
@@ -1624,9 +1776,9 @@ preflight_component() {
   if [ -e "$croot" ] && [ ! -d "$croot" ]; then problem not-a-folder "$croot is not a folder" "Remove it, or set another root."; fi
   writable "$croot" || problem no-rights "user $(id -un) cannot write in $croot" "Set 'sudo: true' for the host, or give the folder to that user."
   if [ "$sha" = - ]; then
-    if ! release_complete "$croot" "$release"; then
+    if [ "$reading" = "" ]; then
       problem release-missing "release $release of $name is not on this host" "Deploy that version instead of rolling back to it."
-    elif ! release_intact "$croot" "$release"; then
+    elif ! wait "$reading"; then
       problem release-damaged "release $release of $name is damaged: its files do not match their checksums" "Deploy that version again instead of rolling back to it."
     fi
   else
@@ -1648,7 +1800,11 @@ preflight_component() {
       [ "$(id -u)" = 0 ] || problem no-rights "user $(id -un) may not start and stop units" "Set 'sudo: true' for the host."
       for unit in $units; do
         unit_load=$(systemctl show -p LoadState --value -- "$unit" 2>/dev/null) || unit_load=unknown
-        [ "$unit_load" = loaded ] || problem unit-missing "unit $unit is '$unit_load', not loaded" "Install the unit file and run systemctl daemon-reload, or correct 'units'."
+        case $unit_load in
+          loaded) ;;
+          masked) problem unit-missing "unit $unit is 'masked': nothing can start it" "Run systemctl unmask $unit on the host, or correct 'units'." ;;
+          *) problem unit-missing "unit $unit is '$unit_load', not loaded" "Install the unit file and run systemctl daemon-reload, or correct 'units'." ;;
+        esac
       done
     fi
   fi
@@ -1671,6 +1827,8 @@ room() { # folder kilobytes inodes
 
 main() {
   ROOT='' verb='' txn='' boot_time=no secret_names='' p_app=- p_environment=-
+  # The reader of the answer may be gone; dash would end on the signal without its EXIT trap, and leave temporary files.
+  trap 'exit 1' PIPE
   case $0 in
     /*) SELF=$0 ;;
     *) SELF=$(pwd)/$0 ;;
