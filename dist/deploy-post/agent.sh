@@ -157,10 +157,20 @@ is_name() { # what may become part of a path
   esac
 }
 
+# Lines of the journal that follow each other within a second share one `date`: the process costs more than the line.
+stamp() { # -> $stamped
+  uptime_cs
+  if [ -z "$stamped" ] || [ "$uptime" -lt "$stamped_at" ] || [ $((uptime - stamped_at)) -ge 100 ]; then
+    stamped=$(now_iso)
+    stamped_at=$uptime
+  fi
+}
+
 journal() { # what detail: for people; state files decide
   if [ -n "$txn" ] && [ -d "$ROOT/txn/$txn" ]; then
     escape "${2:-}"
-    printf '%s\t%s\t%s\t%s\t%s\n' "$(now_iso)" "$epoch" "$verb" "$1" "$escaped" >>"$ROOT/txn/$txn/journal" 2>/dev/null || :
+    stamp
+    printf '%s\t%s\t%s\t%s\t%s\n' "$stamped" "$epoch" "$verb" "$1" "$escaped" >>"$ROOT/txn/$txn/journal" 2>/dev/null || :
   fi
 }
 
@@ -1826,7 +1836,7 @@ room() { # folder kilobytes inodes
 # ---------------------------------------------------------------- main
 
 main() {
-  ROOT='' verb='' txn='' boot_time=no secret_names='' p_app=- p_environment=-
+  ROOT='' verb='' txn='' boot_time=no secret_names='' stamped='' p_app=- p_environment=-
   # The reader of the answer may be gone; dash would end on the signal without its EXIT trap, and leave temporary files.
   trap 'exit 1' PIPE
   case $0 in
