@@ -14,7 +14,7 @@ import {
   until,
   type VerbOptions,
 } from './box';
-import { describeInShells } from './shells';
+import { describeInShells, shellNames, thorough } from './shells';
 
 /** Commands of the agent at which it can be killed; `setsid` is not one, since the agent does not wait for it. */
 const steps = 'mv ln rm sync mkdir cat tar find chmod date timeout kill sha256sum mktemp'.split(' ');
@@ -53,16 +53,14 @@ exec ${real} "$@"
   };
 }
 
-/** Looks at `current` all the time while something runs, and notes whenever it leads to something incomplete. */
+/** Looks at `current` all the time while something runs, and notes whenever it is missing or leads to something incomplete. */
 async function watching(box: Box, work: () => Promise<void>): Promise<string[]> {
   const wrong = new Set<string>();
   let done = false;
   const look = () => {
     const current = box.current();
-    if (current !== null && !complete(box.place())) {
-      // Between the two looks the link may have gone to another complete release.
-      if (box.current() === current && !complete(box.place())) wrong.add(current);
-    }
+    // Between two looks the link may have gone from one complete release to another.
+    if (!complete(box.place()) && current === box.current() && !complete(box.place())) wrong.add(String(current));
     if (!done) setTimeout(look, 1);
   };
   look();
@@ -74,8 +72,8 @@ async function watching(box: Box, work: () => Promise<void>): Promise<string[]> 
   return [...wrong];
 }
 
-/** The shells share the steps between them: each takes every third, and together they take all. */
-const firstStep: Record<string, number> = { dash: 1, 'bash as sh': 2 };
+/** The shells share the steps between them, so that together they take all of them, or every second. */
+const stride = thorough ? 3 : 6;
 
 describeInShells('the agent killed at every step', (shell) => {
   let box: Box;
@@ -89,7 +87,7 @@ describeInShells('the agent killed at every step', (shell) => {
     crash: (step: number) => Promise<Answer>,
     after: (step: number) => Promise<void>,
   ): Promise<number> {
-    for (let step = firstStep[shell.name] ?? 3; ; step += 3) {
+    for (let step = 1 + (shellNames.indexOf(shell.name) * stride) / 3; ; step += stride) {
       const answer = await crash(step);
       if (answer.signal === null) {
         must(answer);

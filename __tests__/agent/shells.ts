@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
-import { describe, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 /** A shell that the agent has to work under. */
 export interface Shell {
@@ -16,6 +16,8 @@ const wanted: readonly Shell[] = [
   { name: 'bash as sh', program: 'bash', applets: false },
   { name: 'busybox ash with its own commands', program: 'busybox', applets: true },
 ];
+
+export const shellNames: readonly string[] = wanted.map(({ name }) => name);
 
 /** Where a program is, or null. */
 export function whereIs(program: string): string | null {
@@ -33,21 +35,31 @@ export function whereIs(program: string): string | null {
 
 export const inCi = ['true', '1'].includes(process.env['CI'] ?? '');
 
+/** Everything at every step under every shell takes minutes: CI does it, and whoever asks for it with AGENT_TESTS=all. */
+export const thorough = inCi || process.env['AGENT_TESTS'] === 'all';
+
 /**
- * Runs the same tests under every shell. A shell that is missing fails in CI, where all are installed; elsewhere it is
- * left out, and the test's name says so.
+ * Runs the same tests under every shell; `long` ones under the first that is installed, unless all is asked for. A shell
+ * that is missing fails in CI, where all are installed; elsewhere it is left out, and the test's name says so.
  */
-export function describeInShells(name: string, tests: (shell: Shell) => void): void {
+export function describeInShells(
+  name: string,
+  tests: (shell: Shell) => void,
+  length: 'short' | 'long' = 'short',
+): void {
+  const first = wanted.find(({ program }) => whereIs(program) !== null);
   for (const shell of wanted) {
     describe(`${name}, ${shell.name}`, () => {
       const file = whereIs(shell.program);
-      if (file !== null) {
+      if (file === null) {
+        it(`is left out here: ${shell.program} is not installed`, () => {
+          if (inCi) throw new Error(`install ${shell.program}: CI tests the agent under every shell`);
+        });
+      } else if (length === 'long' && !thorough && shell !== first) {
+        it('is left to CI, or to AGENT_TESTS=all', () => expect(inCi).toBe(false));
+      } else {
         tests({ ...shell, program: file });
-        return;
       }
-      it(`is left out here: ${shell.program} is not installed`, () => {
-        if (inCi) throw new Error(`install ${shell.program}: CI tests the agent under every shell`);
-      });
     });
   }
 }
