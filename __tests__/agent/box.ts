@@ -19,7 +19,7 @@ import { type AgentRecord, parseAnswer, secretsInput } from '../../shared/host/w
 import type { CommandService, ProcessService, Service } from '../../shared/manifest/environment';
 import { type HostPlan, type PlannedComponent, renderPlan } from '../../shared/transaction/host-plan';
 import { file, folder, tar } from '../artifacts/archive';
-import { busyboxApplets, type Shell } from './shells';
+import { busyboxApplets, type Shell, whereIs } from './shells';
 
 const agentFile = path.join(process.cwd(), 'shared/host/agent.sh');
 
@@ -81,6 +81,11 @@ export class Box {
 
   #world(programs: string): Record<string, string> {
     return { PATH: programs, HOME: this.folder, USER: 'deploy', TMPDIR: path.join(this.folder, 'tmp') };
+  }
+
+  /** Nothing waits for a disk any more: killing processes shows nothing about what is durable. */
+  forgetDisks(): void {
+    symlinkSync(whereIs('true') ?? '/bin/true', path.join(this.folder, 'programs', 'sync'));
   }
 
   static async create(shell: Shell): Promise<Box> {

@@ -79,6 +79,7 @@ describeInShells('the agent killed at every step', (shell) => {
   let box: Box;
   beforeEach(async () => {
     box = await Box.create(shell);
+    box.forgetDisks();
   });
   afterEach(() => box.dispose());
 

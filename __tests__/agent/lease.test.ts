@@ -11,6 +11,7 @@ describeInShells(
     let box: Box;
     beforeEach(async () => {
       box = await Box.create(shell);
+      box.forgetDisks();
     });
     afterEach(() => box.dispose());
 
