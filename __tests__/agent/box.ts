@@ -125,6 +125,13 @@ export class Box {
       .map((cwd) => cwd.slice(releases.length));
   }
 
+  /** What runs, as soon as it is as many processes as that, or after two seconds: a start's own commands end after it. */
+  async settled(count: number, component?: string): Promise<string[]> {
+    const end = performance.now() + 2000;
+    while (this.running(component).length !== count && performance.now() < end) await sleep(20);
+    return this.running(component);
+  }
+
   watchers(): number[] {
     return this.processes().filter((pid) => {
       const words = readProc(String(pid), 'cmdline').split('\0');

@@ -126,7 +126,7 @@ describeInShells('the agent killed at every step', (shell) => {
           },
           async (step) => {
             must(await transaction.revert());
-            expect({ step, ...seen() }).toEqual({ step, current: `releases/${old.id}`, running: [old.id] });
+            expect({ step, ...(await seen(1)) }).toEqual({ step, current: `releases/${old.id}`, running: [old.id] });
             must(await transaction.close());
           },
         );
@@ -137,7 +137,7 @@ describeInShells('the agent killed at every step', (shell) => {
     60_000,
   );
 
-  const seen = () => ({ current: box.current(), running: box.running() });
+  const seen = async (count: number) => ({ current: box.current(), running: await box.settled(count) });
 
   it('goes back from any step of going back', async () => {
     const old = await box.deploy('1.0.0', [box.component({ service: sleeper })]);
@@ -152,7 +152,7 @@ describeInShells('the agent killed at every step', (shell) => {
         },
         async (step) => {
           must(await transaction.revert());
-          expect({ step, ...seen() }).toEqual({ step, current: `releases/${old.id}`, running: [old.id] });
+          expect({ step, ...(await seen(1)) }).toEqual({ step, current: `releases/${old.id}`, running: [old.id] });
           must(await transaction.close());
         },
       );
@@ -170,7 +170,7 @@ describeInShells('the agent killed at every step', (shell) => {
       },
       async (step) => {
         must(await transaction.revert());
-        expect({ step, ...seen() }).toEqual({ step, current: null, running: [] });
+        expect({ step, ...(await seen(0)) }).toEqual({ step, current: null, running: [] });
         must(await transaction.close());
       },
     );

@@ -71,7 +71,7 @@ describeInShells(
         await until('it went back', () => transaction.state() === 'reverted');
         expect(uptime()).toBeLessThan(end + 200);
         expect(uptime()).toBeGreaterThanOrEqual(end);
-        expect({ current: box.current(), running: box.running() }).toEqual({
+        expect({ current: box.current(), running: await box.settled(1) }).toEqual({
           current: `releases/${old.id}`,
           running: [old.id],
         });
@@ -87,7 +87,7 @@ describeInShells(
         endLease();
         await until('it went back', () => transaction.state() === 'reverted');
         await Promise.all(more);
-        expect(box.running()).toEqual([old.id]);
+        expect(await box.settled(1)).toEqual([old.id]);
         expect(transaction.journal().match(/\tbegin\trevert/g)).toHaveLength(1);
       });
 
@@ -98,7 +98,7 @@ describeInShells(
         must(await transaction.switch());
         endLease();
         await until('it is halted', () => transaction.state() === 'halted');
-        expect(box.running()).toEqual([transaction.id]);
+        expect(await box.settled(1)).toEqual([transaction.id]);
         const status = must(await box.verb('status'));
         expect(status.records.find(({ kind }) => kind === 'critical')?.fields['message']).toContain(transaction.id);
       });
@@ -110,7 +110,7 @@ describeInShells(
         must(await transaction.commit());
         must(await transaction.close());
         await until('the watcher has gone', () => box.watchers().length === 0);
-        expect(box.running()).toEqual([transaction.id]);
+        expect(await box.settled(1)).toEqual([transaction.id]);
       });
     });
 
@@ -132,7 +132,7 @@ describeInShells(
         const transaction = await staged(box.transaction({ version: '2.0.0', components: [web()] }));
         must(await transaction.switch());
         expect(must(await restart()).fields['state']).toBe('reverted');
-        expect({ current: box.current(), running: box.running() }).toEqual({
+        expect({ current: box.current(), running: await box.settled(1) }).toEqual({
           current: `releases/${old.id}`,
           running: [old.id],
         });
@@ -247,7 +247,7 @@ describeInShells(
         const transaction = await staged(box.transaction({ components: [web()] }));
         const answers = await Promise.all([transaction.switch(), transaction.switch(), transaction.switch()]);
         for (const answer of answers) must(answer);
-        expect(box.running()).toEqual([transaction.id]);
+        expect(await box.settled(1)).toEqual([transaction.id]);
       });
 
       it('a switch and a revert: whoever is second finds the other done', async () => {
@@ -257,7 +257,7 @@ describeInShells(
           const [switched, reverted] = await Promise.all([transaction.switch(), transaction.revert()]);
           must(reverted);
           expect(['', 'wrong-state']).toContain(switched.code);
-          expect({ state: transaction.state(), running: box.running() }).toEqual({
+          expect({ state: transaction.state(), running: await box.settled(1) }).toEqual({
             state: 'reverted',
             running: [old.id],
           });

@@ -248,13 +248,13 @@ describeInShells(
     describe('switch', () => {
       it('stops the old process and starts the new one in its release', async () => {
         const old = await box.deploy('1.0.0', [web({ service: sleeper })]);
-        expect(box.running()).toEqual([old.id]);
+        expect(await box.settled(1)).toEqual([old.id]);
         const transaction = await staged(
           box.transaction({ version: '2.0.0', components: [web({ service: sleeper })] }),
         );
         expect(must(await transaction.switch()).fields['state']).toBe('switched');
         expect(must(await transaction.switch()).fields['already']).toBe('yes');
-        expect(box.running()).toEqual([transaction.id]);
+        expect(await box.settled(1)).toEqual([transaction.id]);
         expect(box.current()).toBe(`releases/${transaction.id}`);
         expect(complete(box.place())).toBe(true);
       });
@@ -380,9 +380,9 @@ describeInShells(
       it('undoes a first deployment: no current, no process, no release', async () => {
         const transaction = await staged(box.transaction({ components: [web({ service: sleeper })] }));
         must(await transaction.switch());
-        expect(box.running()).toEqual([transaction.id]);
+        expect(await box.settled(1)).toEqual([transaction.id]);
         must(await transaction.revert());
-        expect({ current: box.current(), running: box.running() }).toEqual({ current: null, running: [] });
+        expect({ current: box.current(), running: await box.settled(0) }).toEqual({ current: null, running: [] });
         must(await transaction.close());
         expect(readdirSync(path.join(box.place(), 'releases'))).toEqual(['.meta']);
       });
@@ -394,12 +394,12 @@ describeInShells(
         );
         must(await transaction.switch());
         expect(must(await transaction.revert({ hold: 'yes' })).fields['state']).toBe('reverting');
-        expect({ current: box.current(), running: box.running() }).toEqual({
+        expect({ current: box.current(), running: await box.settled(0) }).toEqual({
           current: `releases/${old.id}`,
           running: [],
         });
         must(await transaction.revert());
-        expect(box.running()).toEqual([old.id]);
+        expect(await box.settled(1)).toEqual([old.id]);
       });
 
       it('goes back on a full disk, and says that it could not note it', async () => {
@@ -422,7 +422,7 @@ describeInShells(
         must(await transaction.switch());
         const byHand = () => box.run([path.join(box.folder, 'sh'), path.join(box.root, 'agent.sh'), 'revert']);
         expect(must(await byHand()).fields['state']).toBe('reverted');
-        expect(box.running()).toEqual([old.id]);
+        expect(await box.settled(1)).toEqual([old.id]);
         expect(must(await byHand()).fields['already']).toBe('yes');
         // The coordinator is out of it from now on.
         expect((await transaction.call('renew', { seq: 5 })).code).toBe('fenced');
@@ -455,11 +455,11 @@ describeInShells(
         );
         must(await transaction.switch());
         must(await transaction.revert());
-        expect(box.running()).toEqual([old.id]);
+        expect(await box.settled(1)).toEqual([old.id]);
         must(await transaction.call('resume'));
         must(await transaction.switch());
         must(await transaction.call('confirm'));
-        expect(box.running()).toEqual([transaction.id]);
+        expect(await box.settled(1)).toEqual([transaction.id]);
       });
 
       it('is refused when the new release is no longer whole', async () => {
@@ -616,7 +616,7 @@ describeInShells(
         expect(await reported()).toContain(path.join(box.root, `txn/${transaction.id}/state.broken`));
         expect((await transaction.call('confirm')).code).toBe('wrong-state');
         must(await transaction.revert());
-        expect(box.running()).toEqual([old.id]);
+        expect(await box.settled(1)).toEqual([old.id]);
       });
 
       it('epoch never falls below that of the lease', async () => {
