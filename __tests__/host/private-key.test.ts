@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import ssh2 from 'ssh2';
+import { generateKeyPair } from '../../drill/keys';
 import { parsePrivateKey, tidyKeyText } from '../../shared/host/private-key';
 import { generateKey } from '../support/ssh-server';
 
@@ -49,14 +49,10 @@ describe('a private key', () => {
   });
 
   it('with a passphrase needs the right one', () => {
-    const locked = ssh2.utils.generateKeyPairSync('ed25519', {
-      passphrase: 'open sesame',
-      cipher: 'aes256-ctr',
-      rounds: 1,
-    });
-    expect(publicOf(locked.private, 'open sesame')).toBe(locked.public.split(' ')[1]);
+    const locked = generateKeyPair('open sesame');
+    expect(publicOf(locked.privateKey, 'open sesame')).toBe(locked.publicKey.split(' ')[1]);
     for (const passphrase of [undefined, '', 'wrong']) {
-      expect(() => parsePrivateKey(locked.private, passphrase)).toThrow(
+      expect(() => parsePrivateKey(locked.privateKey, passphrase)).toThrow(
         expect.objectContaining({ code: 'key-passphrase', fault: 'configuration' }),
       );
     }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import ssh2, { type Connection, type ParsedKey, type ServerChannel } from 'ssh2';
+import { generateKeyPair } from '../../drill/keys';
 import type { Endpoint, Host } from '../../shared/manifest/environment';
 
 export interface EmbeddedOptions {
@@ -38,8 +39,10 @@ export interface GeneratedKey {
 
 export function generateKey(type: 'ed25519' | 'ecdsa' | 'rsa' = 'ed25519'): GeneratedKey {
   switch (type) {
-    case 'ed25519':
-      return ssh2.utils.generateKeyPairSync('ed25519');
+    case 'ed25519': {
+      const pair = generateKeyPair();
+      return { private: pair.privateKey, public: pair.publicKey };
+    }
     case 'ecdsa':
       return ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 });
     case 'rsa':
