@@ -1,16 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  createWriteStream,
-  type Dirent,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-} from 'node:fs';
-import { mkdir, realpath, rename, rm } from 'node:fs/promises';
+import { closeSync, constants, type Dirent, fstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { SafeguardError } from '../errors';
@@ -71,7 +61,10 @@ async function writeTar(
       yield piece;
     }
   };
-  const target = createWriteStream(partial, { flags: 'wx', mode: 0o600, highWaterMark: pieceSize });
+  // Made before the first piece is read: a stream that opens its file by itself may do so after all has failed and the
+  // file was removed.
+  const file = await open(partial, 'wx', 0o600);
+  const target = file.createWriteStream({ highWaterMark: pieceSize });
   await pipeline(counted, target, signal === undefined ? {} : { signal });
   const summary = rules.finish();
   const sha256 = hash.digest('hex');
