@@ -4,21 +4,32 @@ export interface Measurement {
   samples: number[];
 }
 
-/** A promise about speed: a number that was measured, and the most that it may be. */
+/** A promise about speed: a number that was measured, and the most or the least that it may be. */
 export interface Target {
   name: string;
-  unit: 'times' | 'ms';
+  unit: 'times' | 'ms' | 'MB';
+  bound: 'at most' | 'at least';
   value: number;
   limit: number;
   met: boolean;
 }
 
+export interface Machine {
+  cpus: number;
+  memoryGigabytes: number;
+  kernel: string;
+  sshd: string;
+  node: string;
+  /** Processes that ran or waited to, on average over the last minute of the run, the benchmark's own included. */
+  load: number;
+}
+
+/** What the measurement of one host says. */
 export interface BenchReport {
   schema: 1;
   /** ISO 8601, UTC. */
   startedAt: string;
-  /** `load`: processes that ran or waited to, on average over the last minute of the run, the benchmark's own included. */
-  machine: { cpus: number; kernel: string; sshd: string; node: string; load: number };
+  machine: Machine;
   rounds: number;
   measurements: (Measurement & { median: number; fastest: number })[];
   targets: Target[];
@@ -57,26 +68,26 @@ export function median(samples: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
-export function target(name: string, unit: Target['unit'], value: number, limit: number): Target {
+/** A number that may be as large as `limit`, or, with `at least`, has to be as large. */
+export function target(
+  name: string,
+  unit: Target['unit'],
+  value: number,
+  limit: number,
+  bound: Target['bound'] = 'at most',
+): Target {
   const digits = unit === 'times' ? 100 : 10;
-  return { name, unit, value: Math.round(value * digits) / digits, limit, met: value <= limit };
+  const met = bound === 'at most' ? value <= limit : value >= limit;
+  return { name, unit, bound, value: Math.round(value * digits) / digits, limit, met };
 }
 
 /** The tables, in Markdown: for the terminal and for the documentation alike. */
 export function renderTables(report: BenchReport): string {
   const { machine } = report;
   return [
-    `${report.rounds} rounds on ${report.startedAt.slice(0, 10)}; ${machine.cpus} CPUs, Linux ${machine.kernel}, ${machine.sshd}, Node ${machine.node}, load ${machine.load.toFixed(1)}.`,
+    `${report.rounds} rounds on ${report.startedAt.slice(0, 10)}; ${renderMachine(machine)}.`,
     '',
-    ...table(
-      ['Promise', 'Measured', 'Allowed', ''],
-      report.targets.map(({ name, unit, value, limit, met }) => [
-        name,
-        amount(value, unit),
-        amount(limit, unit),
-        met ? 'met' : 'missed',
-      ]),
-    ),
+    ...renderTargets(report.targets),
     '',
     ...table(
       ['Measured', 'Median', 'Fastest'],
@@ -96,7 +107,24 @@ export function renderTables(report: BenchReport): string {
   ].join('\n');
 }
 
-function table(head: string[], rows: string[][]): string[] {
+export function renderMachine({ cpus, memoryGigabytes, kernel, sshd, node, load }: Machine): string {
+  return `${cpus} CPUs, ${memoryGigabytes} GB, Linux ${kernel}, ${sshd}, Node ${node}, load ${load.toFixed(1)}`;
+}
+
+export function renderTargets(targets: readonly Target[]): string[] {
+  return table(
+    ['Promise', 'Measured', 'Allowed', ''],
+    targets.map(({ name, unit, bound, value, limit, met }) => [
+      name,
+      amount(value, unit),
+      `${bound} ${amount(limit, unit)}`,
+      met ? 'met' : 'missed',
+    ]),
+  );
+}
+
+/** A table in Markdown whose columns are as wide as what they hold. */
+export function table(head: string[], rows: string[][]): string[] {
   const widths = head.map((title, column) =>
     Math.max(3, ...[head, ...rows].map((row) => (row[column] ?? title).length)),
   );
@@ -105,7 +133,7 @@ function table(head: string[], rows: string[][]): string[] {
 }
 
 function amount(value: number, unit: Target['unit']): string {
-  return unit === 'times' ? `${value.toFixed(2)} ×` : `${Math.round(value)} ms`;
+  return unit === 'times' ? `${value.toFixed(2)} ×` : `${Math.round(value)} ${unit}`;
 }
 
 function rounded(milliseconds: number): number {

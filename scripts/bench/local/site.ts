@@ -2,7 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { type Sshd, startSshd } from '../../__tests__/support/sshd';
+import { type Sshd, startSshd } from '../../../__tests__/support/sshd';
+import type { BenchRunner } from '../action';
 import { makeArtifact, type Packing } from './artifact';
 
 /** What a service needs to be started and stopped by both: the same program, with nothing to do. */
@@ -43,6 +44,16 @@ export class Site {
   /** State folder of the agent. */
   get stateRoot(): string {
     return join(this.folder, 'host/state/bench');
+  }
+
+  runner(bundles: string, node: string): BenchRunner {
+    return {
+      folder: join(this.folder, 'runner'),
+      workspace: this.workspace,
+      bundles,
+      node,
+      inputs: { manifest: 'safeguard.yml', environment: 'bench', 'ssh-private-key': this.sshd.privateKey },
+    };
   }
 
   /** Makes the artifact of a version and returns its path. */

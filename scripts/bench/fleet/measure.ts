@@ -1,0 +1,169 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import type { FleetHost } from '../../../__tests__/system/fleet/host';
+import type { Report } from '../../../shared/report/report';
+import type { ContestantName, Options } from '../options';
+import { phaseMedians } from '../phases';
+import { describeMachine, progress, versionOf } from '../programs';
+import { Samples } from '../results';
+import { measureStarts, startTargets } from '../starts';
+import { Ansible } from './ansible';
+import { Content } from './artifact';
+import { BarePipeline } from './bare';
+import { type Contestant, type Release, wipe } from './contestant';
+import { type BenchFleet, startBenchFleet } from './fleet';
+import { type FleetReport, FleetSamples } from './results';
+import { Safeguard } from './safeguard';
+import { fleetTargets } from './targets';
+import { type Releases, Turn } from './turn';
+
+/** Copies of an artifact that a host holds at the worst moment: two releases and what they came from, and a third one. */
+const copies = 7;
+/** Share of this machine's memory that the disks of all hosts may take. */
+const diskShare = 0.5;
+
+export type FleetOptions = Pick<Options, 'hosts' | 'sizes' | 'rounds' | 'only' | 'contestants' | 'node'> & {
+  bundles: string;
+  command: string;
+};
+
+/** Measures the contestants in turn on a fleet of real hosts. */
+export async function measureOnFleet(options: FleetOptions): Promise<FleetReport> {
+  const most = Math.max(...options.hosts);
+  progress(`starting ${most} hosts`);
+  const fleet = await startBenchFleet(most, copies * Math.max(...options.sizes) + 200);
+  const bench = new FleetBench(fleet, options);
+  const began = performance.now();
+  const startedAt = new Date().toISOString();
+  try {
+    for (const megabytes of options.sizes) {
+      for (const hosts of options.hosts) await bench.measure(megabytes, hosts);
+    }
+    const starts = new Samples();
+    if (options.only.has('starts')) await measureStarts(bench.runner, starts);
+    const measured = { measurements: bench.samples.measurements(), memory: bench.samples.memory() };
+    const ansible = options.contestants.includes('ansible') ? versionOf('ansible-playbook', ['--version']) : null;
+    return {
+      schema: 2,
+      startedAt,
+      command: options.command,
+      machine: { ...describeMachine(options.node), ansible },
+      durationSeconds: Math.round((performance.now() - began) / 1000),
+      ...measured,
+      starts: starts.all(),
+      targets: [...fleetTargets(measured), ...startTargets(starts)],
+      phases: bench.phases(),
+    };
+  } finally {
+    await fleet.destroy();
+  }
+}
+
+/** Rounds that fit into a few minutes: a deployment by Ansible to 16 hosts takes as long as all others together. */
+function roundsFor(megabytes: number, hosts: number): number {
+  if (megabytes <= 20) return hosts <= 4 ? 5 : 3;
+  return hosts === 1 ? 3 : hosts <= 4 ? 2 : 1;
+}
+
+class FleetBench {
+  readonly samples = new FleetSamples();
+  readonly #fleet: BenchFleet;
+  readonly #options: FleetOptions;
+  readonly #reports = new Map<string, Report[]>();
+  #lastVersion = 0;
+
+  constructor(fleet: BenchFleet, options: FleetOptions) {
+    this.#fleet = fleet;
+    this.#options = options;
+    mkdirSync(this.#build);
+  }
+
+  get runner() {
+    const { bundles, node } = this.#options;
+    const { folder } = this.#fleet;
+    return { folder: join(folder, 'runner'), workspace: folder, bundles, node, inputs: {} };
+  }
+
+  phases(): FleetReport['phases'] {
+    return Object.fromEntries([...this.#reports].map(([name, reports]) => [name, phaseMedians(reports)]));
+  }
+
+  get #build(): string {
+    return join(this.#fleet.folder, 'build');
+  }
+
+  async measure(megabytes: number, count: number): Promise<void> {
+    const hosts = this.#fleet.hosts.slice(0, count);
+    const contestants = this.#options.contestants.map((name) => this.#contestant(name, hosts));
+    // Where the disks of all hosts do not fit into memory with everything on them, a contestant finds and leaves them empty.
+    const crowded = contestants.length * copies * megabytes * count * 1024 ** 2 > totalmem() * diskShare;
+    const rounds = this.#options.rounds ?? roundsFor(megabytes, count);
+    const turn = new Turn({
+      megabytes,
+      hosts,
+      samples: this.samples,
+      note: this.#note,
+      // A third release beside the two that are kept would be one too many.
+      only: new Set([...this.#options.only].filter((operation) => !crowded || operation !== 'failure')),
+    });
+    if (!crowded) for (const contestant of contestants) await this.#seed(contestant, hosts);
+    for (let round = 1; round <= rounds; round += 1) {
+      const releases = this.#makeReleases(megabytes);
+      // Nobody is always the one who comes after whoever leaves most behind.
+      const first = round % contestants.length;
+      for (const contestant of [...contestants.slice(first), ...contestants.slice(0, first)]) {
+        progress(`${megabytes} MB, ${count} hosts, round ${round} of ${rounds}: ${contestant.title}`);
+        if (crowded) await this.#seed(contestant, hosts);
+        await turn.play(contestant, releases);
+        await contestant.tidy();
+        if (crowded) await wipe(contestant.name, hosts);
+      }
+      for (const { artifact } of Object.values(releases)) rmSync(artifact);
+    }
+    for (const { name } of contestants) await wipe(name, hosts);
+  }
+
+  #note = (label: string, report: Report): void => {
+    this.#reports.set(label, [...(this.#reports.get(label) ?? []), report]);
+  };
+
+  #contestant(name: ContestantName, hosts: FleetHost[]): Contestant {
+    const { bundles, node } = this.#options;
+    if (name === 'bare') return new BarePipeline(this.#fleet, hosts);
+    if (name === 'ansible') return new Ansible(this.#fleet, hosts);
+    return new Safeguard(this.#fleet, hosts, join(this.#fleet.folder, 'workspace'), bundles, node);
+  }
+
+  /** Empties the hosts and deploys a first, small version, so that all that follows is a deployment like any other. */
+  async #seed(contestant: Contestant, hosts: readonly FleetHost[]): Promise<void> {
+    await wipe(contestant.name, hosts);
+    const content = this.#content(1);
+    const release = this.#pack(content, 'seed');
+    content.remove();
+    await contestant.deploy(release);
+    rmSync(release.artifact);
+  }
+
+  #makeReleases(megabytes: number): Releases {
+    const content = this.#content(megabytes);
+    const whole = this.#pack(content, 'whole');
+    content.changeOnePercent();
+    const changed = this.#pack(content, 'changed');
+    const unhealthy = this.#options.only.has('failure') ? this.#pack(content, 'unhealthy', 'broken') : null;
+    content.remove();
+    return unhealthy === null ? { whole, changed } : { whole, changed, unhealthy };
+  }
+
+  #content(megabytes: number): Content {
+    return new Content(join(this.#build, 'content'), megabytes);
+  }
+
+  #pack(content: Content, name: string, answered?: string): Release {
+    this.#lastVersion += 1;
+    const version = `v${this.#lastVersion}-${name}`;
+    const artifact = join(this.#build, `app-${version}.tar`);
+    content.pack(artifact, answered ?? version);
+    return { version, artifact };
+  }
+}
