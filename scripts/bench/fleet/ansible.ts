@@ -7,7 +7,7 @@ import type { BenchFleet } from './fleet';
 import { timed } from './process';
 import { ports, rootOf, unitOf } from './site';
 
-const playbooks = join(process.cwd(), 'scripts/bench/fleet/ansible');
+const playbooks = join(process.cwd(), 'scripts/bench/fleet/playbooks');
 
 /**
  * Ansible with what makes it fast: pipelining, one connection a host that is shared by all tasks, as many forks as hosts,
