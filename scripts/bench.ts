@@ -19,8 +19,9 @@
  */
 import { writeFileSync } from 'node:fs';
 import { startedActions, withBundles } from './bench/bundles';
-import { writeRegion } from './bench/docs';
+import { writePage, writeRegion } from './bench/docs';
 import { measureOnFleet } from './bench/fleet/measure';
+import { drawDeployments } from './bench/fleet/picture';
 import { checkBenchRequirements } from './bench/fleet/requirements';
 import { renderFleetTables } from './bench/fleet/results';
 import { measureLocally } from './bench/local/measure';
@@ -55,7 +56,7 @@ async function fleet(options: Options, args: string[]): Promise<Target[]> {
   );
   const text = renderFleetTables(report);
   publish(report, text);
-  if (options.docs) writeRegion('bench', text);
+  if (options.docs) writePage(text, drawDeployments(report));
   return report.targets;
 }
 

@@ -13,7 +13,8 @@ import { Content } from './artifact';
 import { BarePipeline } from './bare';
 import { type Contestant, type Release, wipe } from './contestant';
 import { type BenchFleet, startBenchFleet } from './fleet';
-import { type FleetReport, FleetSamples } from './results';
+import { operationsOf, roundsOf } from './plan';
+import { type FleetReport, FleetSamples, type PhaseMeasurement } from './results';
 import { Safeguard } from './safeguard';
 import { fleetTargets } from './targets';
 import { type Releases, Turn } from './turn';
@@ -30,14 +31,15 @@ export type FleetOptions = Pick<Options, 'hosts' | 'sizes' | 'rounds' | 'only' |
 
 /** Measures the contestants in turn on a fleet of real hosts. */
 export async function measureOnFleet(options: FleetOptions): Promise<FleetReport> {
-  const most = Math.max(...options.hosts);
+  const deploys = [...options.only].some((operation) => operation !== 'starts');
+  const most = deploys ? Math.max(...options.hosts) : 0;
   progress(`starting ${most} hosts`);
   const fleet = await startBenchFleet(most, copies * Math.max(...options.sizes) + 200);
   const bench = new FleetBench(fleet, options);
   const began = performance.now();
   const startedAt = new Date().toISOString();
   try {
-    for (const megabytes of options.sizes) {
+    for (const megabytes of deploys ? options.sizes : []) {
       for (const hosts of options.hosts) await bench.measure(megabytes, hosts);
     }
     const starts = new Samples();
@@ -60,17 +62,13 @@ export async function measureOnFleet(options: FleetOptions): Promise<FleetReport
   }
 }
 
-/** Rounds that fit into a few minutes: a deployment by Ansible to 16 hosts takes as long as all others together. */
-function roundsFor(megabytes: number, hosts: number): number {
-  if (megabytes <= 20) return hosts <= 4 ? 5 : 3;
-  return hosts === 1 ? 3 : hosts <= 4 ? 2 : 1;
-}
+type PhaseKey = Omit<PhaseMeasurement, 'milliseconds'>;
 
 class FleetBench {
   readonly samples = new FleetSamples();
   readonly #fleet: BenchFleet;
   readonly #options: FleetOptions;
-  readonly #reports = new Map<string, Report[]>();
+  readonly #reports = new Map<string, { key: PhaseKey; reports: Report[] }>();
   #lastVersion = 0;
 
   constructor(fleet: BenchFleet, options: FleetOptions) {
@@ -85,8 +83,8 @@ class FleetBench {
     return { folder: join(folder, 'runner'), workspace: folder, bundles, node, inputs: {} };
   }
 
-  phases(): FleetReport['phases'] {
-    return Object.fromEntries([...this.#reports].map(([name, reports]) => [name, phaseMedians(reports)]));
+  phases(): PhaseMeasurement[] {
+    return [...this.#reports.values()].map(({ key, reports }) => ({ ...key, milliseconds: phaseMedians(reports) }));
   }
 
   get #build(): string {
@@ -98,15 +96,11 @@ class FleetBench {
     const contestants = this.#options.contestants.map((name) => this.#contestant(name, hosts));
     // Where the disks of all hosts do not fit into memory with everything on them, a contestant finds and leaves them empty.
     const crowded = contestants.length * copies * megabytes * count * 1024 ** 2 > totalmem() * diskShare;
-    const rounds = this.#options.rounds ?? roundsFor(megabytes, count);
-    const turn = new Turn({
-      megabytes,
-      hosts,
-      samples: this.samples,
-      note: this.#note,
-      // A third release beside the two that are kept would be one too many.
-      only: new Set([...this.#options.only].filter((operation) => !crowded || operation !== 'failure')),
-    });
+    const setting = { megabytes, hosts: count };
+    const rounds = this.#options.rounds ?? roundsOf(setting);
+    // A third release beside the two that are kept would be one too many.
+    const wanted = new Set([...this.#options.only].filter((operation) => !crowded || operation !== 'failure'));
+    const turn = new Turn({ megabytes, hosts, samples: this.samples, note: this.#note });
     if (!crowded) for (const contestant of contestants) await this.#seed(contestant, hosts);
     for (let round = 1; round <= rounds; round += 1) {
       const releases = this.#makeReleases(megabytes);
@@ -115,7 +109,8 @@ class FleetBench {
       for (const contestant of [...contestants.slice(first), ...contestants.slice(0, first)]) {
         progress(`${megabytes} MB, ${count} hosts, round ${round} of ${rounds}: ${contestant.title}`);
         if (crowded) await this.#seed(contestant, hosts);
-        await turn.play(contestant, releases);
+        const all = this.#options.rounds !== null;
+        await turn.play(contestant, releases, all ? wanted : operationsOf(contestant.name, round, setting, wanted));
         await contestant.tidy();
         if (crowded) await wipe(contestant.name, hosts);
       }
@@ -124,8 +119,11 @@ class FleetBench {
     for (const { name } of contestants) await wipe(name, hosts);
   }
 
-  #note = (label: string, report: Report): void => {
-    this.#reports.set(label, [...(this.#reports.get(label) ?? []), report]);
+  #note = (key: PhaseKey, report: Report): void => {
+    const name = Object.values(key).join(' ');
+    const entry = this.#reports.get(name) ?? { key, reports: [] };
+    entry.reports.push(report);
+    this.#reports.set(name, entry);
   };
 
   #contestant(name: ContestantName, hosts: FleetHost[]): Contestant {

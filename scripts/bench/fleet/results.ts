@@ -33,8 +33,15 @@ export interface FleetReport {
   memory: MemoryMeasurement[];
   starts: (Measurement & { median: number; fastest: number })[];
   targets: Target[];
-  /** Median milliseconds of each phase of a report, by what was run. */
-  phases: Record<string, Record<string, number>>;
+  phases: PhaseMeasurement[];
+}
+
+/** What the actions say about themselves: median milliseconds of each phase, by its name. */
+export interface PhaseMeasurement {
+  operation: Operation;
+  megabytes: number;
+  hosts: number;
+  milliseconds: Record<string, number>;
 }
 
 export type Key = Pick<FleetMeasurement, 'operation' | 'megabytes' | 'hosts' | 'contestant'>;
@@ -83,6 +90,8 @@ const titles: Record<FleetMeasurement['operation'], string> = {
   starts: 'Start of the process',
 };
 
+const shownPhases: Operation[] = ['deploy', 'noop', 'rollback', 'failure'];
+
 const columns: { name: ContestantName; title: string }[] = [
   { name: 'bare', title: 'Bare SSH' },
   { name: 'safeguard', title: 'deploy-safeguard' },
@@ -98,7 +107,10 @@ export function renderFleetTables(report: FleetReport): string {
     ...(report.targets.length === 0 ? [] : ['', ...renderTargets(report.targets)]),
     ...(report.measurements.length === 0 ? [] : ['', ...renderMeasurements(report.measurements)]),
     ...(report.memory.length === 0 ? [] : ['', ...renderMemory(report.memory)]),
-    ...(Object.keys(report.phases).length === 0 ? [] : ['', ...renderPhases(report.phases)]),
+    ...shownPhases.flatMap((operation) => {
+      const phases = report.phases.filter((one) => one.operation === operation);
+      return phases.length === 0 ? [] : ['', ...renderPhases(titles[operation], phases)];
+    }),
     ...(report.starts.length === 0 ? [] : ['', ...renderStarts(report.starts)]),
   ];
   return parts.join('\n');
@@ -153,13 +165,13 @@ function renderMemory(all: readonly MemoryMeasurement[]): string[] {
   );
 }
 
-function renderPhases(phases: FleetReport['phases']): string[] {
-  const names = [...new Set(Object.values(phases).flatMap((one) => Object.keys(one)))];
+function renderPhases(title: string, phases: readonly PhaseMeasurement[]): string[] {
+  const names = [...new Set(phases.flatMap(({ milliseconds }) => Object.keys(milliseconds)))];
   return table(
-    ['Phase', ...Object.keys(phases)],
+    [`${title}, by phase`, ...phases.map(({ megabytes, hosts }) => `${megabytes} MB, ${countOf(hosts)}`)],
     names.map((name) => [
       name,
-      ...Object.values(phases).map((one) => (one[name] === undefined ? '' : `${one[name]} ms`)),
+      ...phases.map(({ milliseconds }) => (milliseconds[name] === undefined ? '' : `${milliseconds[name]} ms`)),
     ]),
   );
 }
@@ -169,6 +181,10 @@ function renderStarts(starts: FleetReport['starts']): string[] {
     ['Started', 'Median', 'Fastest'],
     starts.map((one) => [one.name, `${Math.round(one.median)} ms`, `${Math.round(one.fastest)} ms`]),
   );
+}
+
+export function countOf(hosts: number): string {
+  return hosts === 1 ? '1 host' : `${hosts} hosts`;
 }
 
 function seconds(milliseconds: number): string {

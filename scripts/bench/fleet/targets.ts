@@ -1,5 +1,5 @@
 import { type Target, target } from '../results';
-import type { FleetReport, Key } from './results';
+import { countOf, type FleetReport, type Key } from './results';
 
 /** Largest that a whole deployment may cost, in deployments by a bare pipeline. */
 const overBare = 1.5;
@@ -29,11 +29,11 @@ export function fleetTargets({ measurements, memory }: Pick<FleetReport, 'measur
   const peak = memory.find(({ megabytes, hosts }) => megabytes === 200 && hosts === 16)?.peakMegabytes;
   return [
     ...[1, 4].map((hosts) =>
-      ratio(`20 MB to ${count(hosts)} ÷ bare SSH`, deploy('safeguard', hosts), deploy('bare', hosts), overBare),
+      ratio(`20 MB to ${countOf(hosts)} ÷ bare SSH`, deploy('safeguard', hosts), deploy('bare', hosts), overBare),
     ),
     ...[4, 16].map((hosts) =>
       ratio(
-        `Ansible ÷ 20 MB to ${count(hosts)}`,
+        `Ansible ÷ 20 MB to ${countOf(hosts)}`,
         deploy('ansible', hosts),
         deploy('safeguard', hosts),
         overAnsible,
@@ -44,7 +44,7 @@ export function fleetTargets({ measurements, memory }: Pick<FleetReport, 'measur
     limit('memory of the runner, 200 MB to 16 hosts', 'MB', peak, megabytesOfMemory),
     ...[1, 4, 8, 16].map((hosts) =>
       limit(
-        `red verdict to restored, ${count(hosts)}, less the restart`,
+        `red verdict to restored, ${countOf(hosts)}, less the restart`,
         'ms',
         difference(ours('restored', hosts), ours('restart', hosts)),
         restoredMs,
@@ -72,8 +72,4 @@ function limit(name: string, unit: Target['unit'], value: number | undefined, al
 
 function difference(value: number | undefined, less: number | undefined): number | undefined {
   return value === undefined || less === undefined ? undefined : value - less;
-}
-
-function count(hosts: number): string {
-  return hosts === 1 ? '1 host' : `${hosts} hosts`;
 }

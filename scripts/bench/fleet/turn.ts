@@ -3,7 +3,7 @@ import type { FleetHost } from '../../../__tests__/system/fleet/host';
 import type { Report } from '../../../shared/report/report';
 import type { Operation } from '../options';
 import type { Contestant, Release, Run } from './contestant';
-import type { FleetMeasurement, FleetSamples } from './results';
+import type { FleetMeasurement, FleetSamples, PhaseMeasurement } from './results';
 import { Safeguard } from './safeguard';
 import { healthUrl, unitOf } from './site';
 
@@ -21,8 +21,7 @@ export interface TurnFacts {
   hosts: readonly FleetHost[];
   samples: FleetSamples;
   /** Takes the report of an action, by what was done. */
-  note: (label: string, report: Report) => void;
-  only: ReadonlySet<Operation>;
+  note: (key: Omit<PhaseMeasurement, 'milliseconds'>, report: Report) => void;
 }
 
 /** Everything that one contestant does in one round. */
@@ -33,8 +32,11 @@ export class Turn {
     this.#facts = facts;
   }
 
-  async play(contestant: Contestant, { whole, changed, unhealthy }: Releases): Promise<void> {
-    const { only } = this.#facts;
+  async play(
+    contestant: Contestant,
+    { whole, changed, unhealthy }: Releases,
+    only: ReadonlySet<Operation>,
+  ): Promise<void> {
     const before = await this.#runningVersion(contestant);
     // Whatever comes after it needs a deployment, measured or not.
     const deployed = await contestant.deploy(whole);
@@ -82,7 +84,7 @@ export class Turn {
     const { megabytes, hosts, samples, note } = this.#facts;
     this.#add(operation, contestant, milliseconds);
     if (action === undefined) return;
-    note(`${operation}, ${megabytes} MB, ${hosts.length}`, action.report);
+    note({ operation, megabytes, hosts: hosts.length }, action.report);
     if (operation === 'deploy') samples.addMemory(megabytes, hosts.length, action.peakMegabytes);
   }
 
