@@ -134,9 +134,9 @@ put() { # file content: replaced at once or not at all
 
 keep() { put "$1" "$2" || die write-failed "cannot write $1: $(df -Pk "${1%/*}" 2>/dev/null | awk 'NR==2 {print $4 " kB free on " $6}')" "file=$1"; }
 
-get() { # file -> $got, empty when the file is not there
-  got=
-  if [ -f "$1" ]; then IFS= read -r got <"$1" || :; fi
+get() { # file -> $got, empty when the file is not there, and $got_file, whether it is
+  got='' got_file=no
+  if [ -f "$1" ]; then { got_file=yes && IFS= read -r got || :; } 2>/dev/null <"$1" || :; fi
 }
 
 broken() { # file: moved aside, never guessed at
@@ -194,9 +194,10 @@ lock() { # seconds to wait
 
 load() { # reads everything that verbs decide on
   get "$ROOT/epoch"
-  epoch=${got:-0}
+  epoch=$got
   if ! is_number "$epoch"; then
-    broken "$ROOT/epoch"
+    # A power cut may leave a file that is there and empty.
+    if [ "$got_file" = yes ]; then broken "$ROOT/epoch"; fi
     epoch=0
   fi
 
@@ -223,6 +224,8 @@ EOF
       broken "$ROOT/lease"
       lease_txn=
     fi
+  elif [ "$got_file" = yes ]; then
+    broken "$ROOT/lease"
   fi
 
   get "$ROOT/active"
@@ -247,6 +250,8 @@ EOF
       broken "$ROOT/active"
       active=
     fi
+  elif [ "$got_file" = yes ]; then
+    broken "$ROOT/active"
   fi
 }
 
