@@ -387,6 +387,20 @@ describe('cancelled', () => {
     }
   });
 
+  it('leaves a marker when it is a rollback that did not happen', async () => {
+    for (const action of ['rollback', 'deploy'] as const) {
+      const world = new World();
+      world.health.verify = async () => {
+        world.cancelled.abort(reason);
+        throw reason;
+      };
+      const result = await world.deploy({ action });
+      expect(result.outcome).toBe(action === 'rollback' ? 'rollback-failed' : 'rolled-back-unverified');
+      const marked = world.host('a').critical !== null;
+      expect(marked).toBe(action === 'rollback');
+    }
+  });
+
   it('spends no time on evidence when the way back fails', async () => {
     const world = new World();
     let at = 0;

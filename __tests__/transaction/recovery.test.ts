@@ -269,6 +269,21 @@ describe('recovery past the point of no return', () => {
     expect(world.states()).toEqual(['idle', 'idle']);
   });
 
+  it.each<[string, Partial<Migration>, Outcome]>([
+    ['leaves the schema to a person when nobody can tell what it is', {}, 'rollback-failed'],
+    ['is back where it began when the schema is', { version: 'version' }, 'rolled-back'],
+  ])('never brings code whose migration failed; %s', async (_name, migration, outcome) => {
+    const world = worldOf({ migrations: [migration] });
+    world.migrations = (step) => (step === 'up' ? null : '7');
+    expect((await world.deploy()).outcome).toBe('rollback-failed');
+    // Once their leases have ended nobody can see any more that the hosts had not been switched.
+    world.clock.advance(60_000);
+    expect((await world.recover()).outcome).toBe(outcome);
+    expect(world.said('switch')).toEqual([]);
+    expect(world.versions()).toEqual(['1.0.0', '1.0.0']);
+    expect(world.states()).toEqual(['idle', 'idle']);
+  });
+
   it('is in doubt, not red, when the ledger does not answer to the decision', async () => {
     for (const verb of ['vote', 'decide']) {
       const world = await killedAt('vote', 'b', story);

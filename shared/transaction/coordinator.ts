@@ -515,10 +515,10 @@ export class Coordinator {
     switch (ended) {
       case 'rolled-back':
       case 'rolled-back-unverified':
-        if (!this.#ports.signal.aborted) {
-          await this.#collectForensics();
-          if (outcome !== 'rolled-back') await this.#markCritical(this.#criticalText(outcome));
-        }
+        if (!this.#ports.signal.aborted) await this.#collectForensics();
+        // Who cancels a deployment knows that nothing was verified; that a rollback did not happen has to stay visible.
+        if (outcome === 'rollback-failed' || (outcome !== 'rolled-back' && !this.#ports.signal.aborted))
+          await this.#markCritical(this.#criticalText(outcome));
         await this.#close(outcome, this.#versionIsToBlame());
         return outcome;
       case 'rollback-failed':

@@ -57,6 +57,11 @@ export class Migrator {
     );
   }
 
+  /** Every migration was applied, and said so: no host is switched before that. */
+  get complete(): boolean {
+    return this.#options.environment.migrations.every(({ name }) => this.#marks.get(name)?.progress === 'applied');
+  }
+
   async up(signal: AbortSignal): Promise<MigrationResult> {
     for (const migration of this.#options.environment.migrations) {
       const result = await this.#options.recorder.phase(

@@ -178,7 +178,9 @@ export class Recovery {
     const { unfinished } = this.#request;
     const decision = this.#decisionOn(ledger);
     const switched = this.#open.some((host) => !['open', 'staged'].includes(this.#stateOf(host)));
-    const step = recoveryDecision(decision, { noReturn: this.#migrator.noReturn, switched });
+    // A host that is reverted may never have been switched: new code must not follow a migration that did not get through.
+    const noReturn = this.#migrator.noReturn && this.#migrator.complete;
+    const step = recoveryDecision(decision, { noReturn, switched });
     this.#ports.log.info(
       `Transaction ${unfinished.transaction} (version ${unfinished.version}): decision ${decision} → ${step}.`,
     );
