@@ -157,9 +157,9 @@ class Judge {
   #ending(): void {
     const { final } = this.#evidence;
     const expected = this.#expectedVersion();
-    const halted = this.#haltedVersion();
+    const halted = this.#haltedVersions();
     const found = new Set(final.flatMap((host) => components.map((component) => host.releases[component].version)));
-    if (halted === null) {
+    if (halted.size === 0) {
       this.#ask(3, found.size === 1, null, `after recovery the hosts run ${[...found].join(' and ')}`);
     }
     for (const host of final) this.#endingOf(host, expected, halted);
@@ -179,18 +179,18 @@ class Judge {
     this.#schema(expected, halted);
   }
 
-  #endingOf(facts: HostFacts, expected: string | null, halted: string | null): void {
+  #endingOf(facts: HostFacts, expected: string | null, halted: ReadonlySet<string>): void {
     const { host, active, state, releases, answers } = facts;
     this.#ask(3, active === null, host, `after recovery transaction ${active} is still ${state}`);
     for (const component of components) {
       const { version } = releases[component];
-      const may = version === expected || (halted !== null && version === halted);
+      const may = version === expected || (version !== null && halted.has(version));
       this.#ask(3, may, host, `${component} is ${version}; the last that was committed is ${expected}`);
-      const good = version === null || isGood(version) || version === halted;
+      const good = version === null || isGood(version) || halted.has(version);
       this.#ask(3, good, host, `${component} is ${version}, which is known to be bad`);
       const answer = answers?.[component] ?? null;
       const text = `${component} answers ${answer ?? 'nothing'} over HTTP and is ${version} on disk`;
-      this.#ask(3, answer === version || version === halted, host, text);
+      this.#ask(3, answer === version || (version !== null && halted.has(version)), host, text);
     }
   }
 
@@ -199,18 +199,22 @@ class Judge {
     return this.#committed.at(-1)?.version ?? first;
   }
 
-  /** A version that had to stay since its migration has no undo, and of which a run said so. */
-  #haltedVersion(): string | null {
+  /** Versions that had to stay since their migration has no undo, and of which a run said so. */
+  #haltedVersions(): Set<string> {
     const { schedule, runs, final } = this.#evidence;
-    if (schedule.database !== 'no-undo' || !final.some(({ critical }) => critical !== null)) return null;
+    if (schedule.database !== 'no-undo' || !final.some(({ critical }) => critical !== null)) return new Set();
     const told = runs
       .filter(({ report }) => report?.outcome === 'rollback-failed')
       .map(({ report }) => report?.version);
     const stuck = final.flatMap(({ transactions }) => Object.values(transactions));
-    return stuck.find(({ noReturn, version }) => noReturn && told.includes(version))?.version ?? null;
+    return new Set(
+      stuck
+        .filter(({ noReturn, decision }) => noReturn && decision !== 'commit')
+        .flatMap(({ version }) => (version !== null && told.includes(version) ? [version] : [])),
+    );
   }
 
-  #schema(expected: string | null, halted: string | null): void {
+  #schema(expected: string | null, halted: ReadonlySet<string>): void {
     const { schedule, final, hosts, runs } = this.#evidence;
     if (schedule.database === 'none') return;
     const host = hosts[schedule.databaseHost] ?? null;
@@ -218,7 +222,7 @@ class Judge {
     const told = runs.some(({ report }) => report?.outcome === 'rollback-failed' && report.version === schema);
     // An older release may run on a newer schema: so the manifest says.
     const compatible = schedule.database === 'compatible';
-    const right = this.#schemas(expected).includes(schema ?? '') || schema === halted;
+    const right = this.#schemas(expected).includes(schema ?? '') || halted.has(schema ?? '');
     const text = `the schema is ${schema}, the version ${expected}, and no outcome said so`;
     this.#ask(3, right || told || compatible, host, text);
   }
@@ -447,13 +451,15 @@ class Judge {
 
   #traces(): void {
     const { inspections, runnerSecrets, cut, struck } = this.#evidence;
+    // What a power cut or a full disk tears off may stay until it is swept up. So may what an agent was writing when its
+    // login ended: logind kills it, and its folder goes with the transaction.
     const full = struck.some(({ kind }) => kind === 'disk');
+    const shot = this.#evidence.runs.some((run) => run.shot !== null);
     for (const { host, secrets, processes, leftovers } of inspections) {
       this.#ask(7, secrets.length === 0, host, `a secret is in ${secrets.join(', ')}`);
       this.#ask(7, processes.length === 0, host, `still runs: ${processes.join('; ')}`);
-      // What a power cut or a full disk tears off may stay until it is swept up.
-      const excused = cut.has(host) || full;
-      this.#ask(7, leftovers.length === 0 || excused, host, `left behind: ${leftovers.join(', ')}`);
+      const left = leftovers.filter((path) => !(shot && /\/txn\/[^/]+\/[^/]+\.tmp$/.test(path)));
+      this.#ask(7, left.length === 0 || cut.has(host) || full, host, `left behind: ${left.join(', ')}`);
     }
     this.#ask(7, runnerSecrets.length === 0, null, `on the runner a secret is in ${runnerSecrets.join(', ')}`);
   }

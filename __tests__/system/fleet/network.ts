@@ -50,14 +50,18 @@ export class HostNetwork {
 
   async create(): Promise<void> {
     await command('ip', ['netns', 'add', this.namespace]);
-    await command('ip', ['-batch', '-'], {
-      input: [
-        // The card keeps its address when the machine is switched off and on, or others would talk to one that is gone.
-        `link add ${this.#device} type veth peer name host0 address ${this.#card} netns ${this.namespace}`,
-        `link set ${this.#device} master ${this.#bridge.name}`,
-        `link set ${this.#device} up`,
-      ].join('\n'),
-    });
+    const input = [
+      // The card keeps its address when the machine is switched off and on, or others would talk to one that is gone.
+      `link add ${this.#device} type veth peer name host0 address ${this.#card} netns ${this.namespace}`,
+      `link set ${this.#device} master ${this.#bridge.name}`,
+      `link set ${this.#device} up`,
+    ].join('\n');
+    const { code } = await attempt('ip', ['-batch', '-'], { input });
+    if (code !== 0) {
+      // A fleet that has just gone may have left its end: the kernel takes namespaces down in its own time.
+      await attempt('ip', ['link', 'delete', this.#device]);
+      await command('ip', ['-batch', '-'], { input });
+    }
     await command('ip', ['-netns', this.namespace, '-batch', '-'], {
       input: ['link set lo up', `address add ${this.#address}/24 dev host0`, 'link set host0 up'].join('\n'),
     });
