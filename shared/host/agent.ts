@@ -123,6 +123,15 @@ export class HostAgent {
   }
 
   #noAnswer(code: number | null, signal: string | null, stderr: string): Error {
+    // First, since sudo may have warned of something that did not keep it from running the agent. A shell between us and
+    // the agent says 128 and the signal's number.
+    if (code === null || signal !== null || code > 128) {
+      const end = signal ?? (code === null ? 'a lost connection' : `signal ${code - 128}`);
+      return new UnreachableError(this.host, `${this.host}: the agent was ended by ${end} before it answered`, {
+        code: 'agent-killed',
+        remedy: 'See whether the host is out of memory or is shutting down.',
+      });
+    }
     const said = firstLine(stderr);
     // sshd and sudo itself may warn of something else before; what sudo says last is why it gave up.
     const refusal = stderr.split('\n').findLast((line) => line.startsWith('sudo:'));
@@ -133,16 +142,6 @@ export class HostAgent {
         host: this.host,
         remedy: 'Allow the deployment user to run /bin/sh through sudo without a password.',
       });
-    }
-    if (code === null || signal !== null) {
-      return new UnreachableError(
-        this.host,
-        `${this.host}: the agent was ended by ${signal ?? 'a lost connection'} before it answered`,
-        {
-          code: 'agent-killed',
-          remedy: 'See whether the host is out of memory or is shutting down.',
-        },
-      );
     }
     return new SafeguardError(
       `${this.host}: the agent ended with exit code ${code} and no answer: ${said || 'it said nothing'}`,
