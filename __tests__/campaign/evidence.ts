@@ -31,6 +31,8 @@ export interface Evidence {
   hosts: string[];
   startedAt: number;
   endedAt: number;
+  /** From here on nothing was in the way any more. */
+  healedAt: number;
   runs: Run[];
   /** By run id. */
   moments: Map<number, Moment>;

@@ -77,9 +77,12 @@ function transactionFacts(host: FleetHost, folder: string): TransactionFacts {
     .filter(Boolean)
     .map((record) => record.split('\t'))
     .map(([name = '', link = '-']) => [name, link === '-' ? null : link.replace(/^releases\//, '')]);
+  const decision = line(host, `${folder}/decision`);
+  const state = line(host, `${folder}/state`);
   return {
-    state: line(host, `${folder}/state`),
-    decision: line(host, `${folder}/decision`),
+    // The decision counts from the moment at which it is there; the state file follows.
+    state: decision === 'commit' && state === 'switched' ? 'confirmed' : state,
+    decision,
     version: plan.get('version') ?? null,
     action: plan.get('action') ?? null,
     ledger: plan.get('ledger') ?? null,

@@ -166,7 +166,8 @@ class Judge {
     for (const { version } of this.#committed) {
       this.#ask(3, isGood(version), null, `${version} was committed, and its checks cannot have been green`);
     }
-    const last = this.#evidence.runs.filter(({ action, shot }) => action === 'recover' && shot === null).at(-1);
+    const { runs, healedAt } = this.#evidence;
+    const last = runs.findLast((run) => run.action === 'recover' && run.shot === null && run.startedAt >= healedAt);
     if (last !== undefined) {
       const outcome = last.report?.outcome ?? 'nothing';
       this.#ask(
@@ -457,11 +458,17 @@ class Judge {
     const shot = this.#evidence.runs.some((run) => run.shot !== null);
     for (const { host, secrets, processes, leftovers } of inspections) {
       this.#ask(7, secrets.length === 0, host, `a secret is in ${secrets.join(', ')}`);
-      this.#ask(7, processes.length === 0, host, `still runs: ${processes.join('; ')}`);
+      const running = processes.filter((line) => !(this.#wasCutOff(host) && line.endsWith(' serve')));
+      this.#ask(7, running.length === 0, host, `still runs: ${running.join('; ')}`);
       const left = leftovers.filter((path) => !(shot && /\/txn\/[^/]+\/[^/]+\.tmp$/.test(path)));
       this.#ask(7, left.length === 0 || cut.has(host) || full, host, `left behind: ${left.join(', ')}`);
     }
     this.#ask(7, runnerSecrets.length === 0, null, `on the runner a secret is in ${runnerSecrets.join(', ')}`);
+  }
+
+  /** Its side of a connection that was cut without a word waits until TCP notices: for two hours, doing nothing. */
+  #wasCutOff(host: string): boolean {
+    return this.#evidence.events.some((event) => event.host === host && /packets|slow link/.test(event.text));
   }
 }
 

@@ -48,6 +48,7 @@ class Play {
       hosts: this.#hosts.map(({ name }) => name),
       startedAt: Date.now(),
       endedAt: 0,
+      healedAt: Number.POSITIVE_INFINITY,
       runs: [],
       moments: new Map(),
       entries: this.#watcher.entries,
@@ -227,6 +228,7 @@ class Play {
   async #heal(): Promise<void> {
     this.#healing.abort();
     await this.#faults.settled();
+    this.#evidence.healedAt = Date.now();
     this.#story.tell('heal', 'everything is healed and switched on');
   }
 
