@@ -24,6 +24,8 @@ export interface Campaign {
   seconds: number;
   fleets: number;
   node: string;
+  /** Of this process and of all that it started, hosts included. */
+  processorSeconds: number;
   results: Result[];
 }
 
@@ -53,7 +55,7 @@ export function unjudged(seed: number, hosts: number, error: unknown): Result {
 export const isClean = ({ breaches }: Result): boolean => breaches?.length === 0;
 
 /** The figures of a campaign as Markdown tables. */
-export function renderFigures({ results, seconds, seed, command, fleets }: Campaign): string {
+export function renderFigures({ results, seconds, seed, command, fleets, processorSeconds }: Campaign): string {
   const broken = results.filter(({ breaches }) => breaches !== null && breaches.length > 0);
   const open = results.filter(({ breaches }) => breaches === null);
   const asked = (promise: (typeof promises)[number]) => results.reduce((sum, result) => sum + result.asked[promise], 0);
@@ -69,6 +71,7 @@ export function renderFigures({ results, seconds, seed, command, fleets }: Campa
     `| Schedules with a broken promise | ${broken.length} |`,
     `| Schedules that could not be judged | ${open.length} |`,
     `| Time | ${(seconds / 60).toFixed(1)} min |`,
+    `| Processor time, with the start of the fleets | ${(processorSeconds / 60).toFixed(1)} min |`,
     '',
     ...table(
       'Fault',
