@@ -3,8 +3,11 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { constants as osConstants } from 'node:os';
+import type { Readable } from 'node:stream';
 import { type AuthContext, type Connection, type ParsedKey, Server, type ServerChannel, utils } from 'ssh2';
 import { generateKeyPair } from './keys';
+import { watchRequests } from './requests';
+import { isServing } from './verbs';
 
 /** One thing that happened on an embedded host. */
 export interface JournalEntry {
@@ -235,6 +238,7 @@ class SshHost implements EmbeddedHost {
     channel.pipe(stdin);
     stdout.pipe(channel, { end: false });
     stderr.pipe(channel.stderr, { end: false });
+    if (isServing(command)) this.recordRequests(channel, stdout);
 
     let over = false;
     channel.on('close', () => {
@@ -257,6 +261,23 @@ class SshHost implements EmbeddedHost {
       finish(channel, code, signal);
     });
     return child.pid;
+  }
+
+  /** Each request to an agent that serves many is a command of its own in the journal. */
+  private recordRequests(channel: ServerChannel, answers: Readable): void {
+    const open = new Map<string, { id: number; command: string }>();
+    watchRequests(channel, answers, {
+      started: (request, words) => {
+        this.commands += 1;
+        const entry = { id: this.commands, command: `agent --root / ${words}` };
+        open.set(request, entry);
+        this.record({ kind: 'started', ...entry });
+      },
+      ended: (request, code) => {
+        const entry = open.get(request);
+        if (entry !== undefined) this.record({ kind: 'ended', ...entry, code, signal: null });
+      },
+    });
   }
 }
 

@@ -14,3 +14,8 @@ export function verbOf(command: string): string | null {
 export function onlyReads(verb: string): boolean {
   return verb === 'status' || verb === 'preflight' || verb === 'capture';
 }
+
+/** Whether a command is the agent that waits for requests. */
+export function isServing(command: string): boolean {
+  return /--root'? +('[^']*'|\S+) +'?serve'?\s/.test(`${command}\n`);
+}

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /** What a finished command left behind. `code` is null when a signal ended it. */
 export interface ExecResult {
@@ -21,6 +21,23 @@ export interface ExecOptions {
   maxBytes?: number;
 }
 
+/** How a command ended. */
+export interface CommandEnd {
+  code: number | null;
+  signal: string | null;
+}
+
+/** A command that runs now, whatever carries it. */
+export interface RunningCommand {
+  stdin: Writable;
+  stdout: Readable;
+  stderr: Readable;
+  /** Resolves when the command has ended and all its output has been read; rejects when that will never be known. */
+  ended: Promise<CommandEnd>;
+  /** Stop waiting for it. Idempotent, never throws. */
+  abandon(): void;
+}
+
 /**
  * A way to run shell text on one host, kept open for a whole transaction.
  *
@@ -32,6 +49,12 @@ export interface HostLink {
   /** Name of the host in the manifest. */
   readonly host: string;
   exec(command: string, options: ExecOptions): Promise<ExecResult>;
+  /**
+   * Starts a command that goes on while its input and output are used. Rejects as `exec` does; `stop` ends the attempt
+   * to start it. `onScarce` is called when the host turns out to allow so few commands at once that others wait: who can
+   * do without this one should end it. Without `start`, every command has to go through `exec`.
+   */
+  start?(command: string, stop: AbortSignal, onScarce: () => void): Promise<RunningCommand>;
   /** A stream is about to be sent: what that needs may be made ready in the meantime. Never throws. */
   expectUpload?(): void;
   /** Idempotent; never rejects. */

@@ -130,7 +130,7 @@ describeInShells('the agent killed at every step', (shell) => {
             must(await transaction.close());
           },
         );
-        expect(steps).toBeGreaterThan(15);
+        expect(steps).toBeGreaterThan(10);
       });
       expect(wrong).toEqual([]);
     },

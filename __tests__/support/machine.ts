@@ -234,22 +234,25 @@ export class Machine {
 
 /**
  * What every login runs instead of its command: it enters the machine, and lets an armed fault strike when the command is
- * the one it waits for.
+ * the one it waits for. Requests to an agent that serves many are looked at one by one.
  */
 function loginScript(folder: string, path: string, mark: string): string {
   return `#!/bin/sh
 export PATH='${path}' HOME='${folder}' TMPDIR='${folder}/tmp' USER=deploy LOGNAME=deploy SHELL=/bin/sh ${marker}='${mark}'
 exec ${folderDescriptor}<'${folder}'
 cd '${folder}' || exit 97
-f='${folder}/faults' w='' what=''
-# Matched against what follows the agent's own arguments, where the verb is.
-line=" \${SSH_ORIGINAL_COMMAND##*--root }"
-if [ -f "$f/armed" ]; then
-  IFS='	' read -r pattern when what_armed <"$f/armed"
-  case $line in
-    $pattern) if mv "$f/armed" "$f/armed.$$" 2>/dev/null; then w=$when what=$what_armed; rm -f "$f/go"; fi ;;
-  esac
-fi
+f='${folder}/faults' tab='	' nl='
+'
+# Takes the armed fault when it waits for this: sets $w to its time, or to nothing.
+choose() {
+  w='' what=''
+  if [ -f "$f/armed" ]; then
+    IFS=$tab read -r pattern when what_armed <"$f/armed"
+    case $1 in
+      $pattern) if mv "$f/armed" "$f/armed.$$" 2>/dev/null; then w=$when what=$what_armed; rm -f "$f/go"; fi ;;
+    esac
+  fi
+}
 strike() {
   : >"$f/reached"
   if [ "$what" = cut ]; then
@@ -264,6 +267,45 @@ strike() {
     exit 98
   fi
 }
+serve() {
+  # An agent that is not there ends before it is asked. Not ignored: what is started here would inherit that.
+  trap : PIPE
+  mkfifo "$f/up.$$" "$f/down.$$"
+  /bin/sh -c "$SSH_ORIGINAL_COMMAND" <"$f/up.$$" >"$f/down.$$" &
+  exec 6>"$f/up.$$" 5<"$f/down.$$"
+  rm -f "$f/up.$$" "$f/down.$$"
+  while IFS= read -r line; do
+    request=$line$nl
+    call=" $(printf '%s' "\${line#ds1*call*$tab}" | tr '	' ' ')"
+    while IFS= read -r line; do
+      request=$request$line$nl
+      [ "$line" != "ds1\${tab}run" ] || break
+    done
+    choose "$call"
+    if [ "$w" = before ]; then
+      : >"$f/struck"
+      strike
+    fi
+    printf '%s' "$request" >&6
+    answer='' ended=yes
+    while IFS= read -r line <&5; do
+      answer=$answer$line$nl
+      case $line in "ds1\${tab}done"*) ended=no; break ;; esac
+    done
+    [ "$w" != before ] || rm -f "$f/struck"
+    [ "$w" != after ] || strike
+    printf '%s' "$answer"
+    [ "$ended" = no ] || break
+  done
+  exec 6>&-
+  wait
+}
+# What follows the agent's own arguments, where the verb is.
+line=" \${SSH_ORIGINAL_COMMAND##*--root }"
+case $line in
+  *" serve" | *" serve$nl"*) serve; exit ;;
+esac
+choose "$line"
 if [ "$w" = before ]; then
   : >"$f/struck"
   strike

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { type RunningCommand, runCommand } from '../host/run-command';
-import type { ExecResult } from '../ports';
+import { runCommand } from '../host/run-command';
+import type { ExecResult, RunningCommand } from '../ports';
 
 const maxBytes = 1024 * 1024;
 

@@ -17,13 +17,15 @@ if [ -f "$a" ]; then exec /bin/sh "$a" "$@"; fi
 printf 'ds1\\tend\\tstatus=refused\\tcode=${agentMissing}\\n'
 exit 3`;
 
-// Read-only verbs must leave no trace, so on a host without the agent its text comes over standard input, line by line:
-// the shell's own `read` takes not one byte more, and what follows is the verb's input.
-const endOfAgent = '#deploy-safeguard:end-of-agent';
-const runFromInput = `t= n='
+// Read-only verbs must leave no trace, so on a host without the agent its text comes over standard input, after the
+// verb's own input: that one is short, and has to be read line by line because only the shell's own `read` takes not one
+// byte more than it should.
+const endOfInput = '#deploy-safeguard:end-of-input';
+const runFromInput = `i= n='
 '
-while IFS= read -r l && [ "$l" != '${endOfAgent}' ]; do t="$t$l$n"; done
-eval "$t"`;
+while IFS= read -r l && [ "$l" != '${endOfInput}' ]; do i="$i$l$n"; done
+t=$(cat)
+printf '%s' "$i" | eval "$t"`;
 
 const install = `umask 022
 d=$1 f=$1/$2
@@ -54,7 +56,8 @@ export function inlineCommand(place: AgentPlace, verb: string, args: readonly st
 }
 
 export function inlineInput(place: AgentPlace, input: string): string {
-  return `${place.source.text}${endOfAgent}\n${input}`;
+  const lines = input === '' || input.endsWith('\n') ? input : `${input}\n`;
+  return `${lines}${endOfInput}\n${place.source.text}`;
 }
 
 /** Installs the agent, whose text is the standard input, under the name of its content. */

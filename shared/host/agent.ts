@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { SafeguardError, UnreachableError } from '../errors';
-import type { ExecOptions, HostLink } from '../ports';
+import type { ExecOptions, ExecResult, HostLink } from '../ports';
 import {
   type AgentPlace,
   agentMissing,
@@ -9,6 +9,7 @@ import {
   installCommand,
   verbCommand,
 } from './agent-command';
+import { AgentSession, fitsRequest } from './agent-session';
 import { type AgentRecord, parseAnswer } from './wire';
 
 /** What the agent answered: it did the work, it refused and changed nothing, or it failed while doing it. */
@@ -39,6 +40,7 @@ const uploadIdleMs = 30_000;
 export class HostAgent {
   readonly #link: HostLink;
   readonly #place: AgentPlace;
+  #session: AgentSession | null = null;
 
   constructor(link: HostLink, place: AgentPlace) {
     this.#link = link;
@@ -57,7 +59,7 @@ export class HostAgent {
    */
   async ask(verb: string, args: AgentArguments, options: CallOptions = {}): Promise<AgentAnswer> {
     const words = argumentWords(args);
-    const answer = await this.#run(verbCommand(this.#place, verb, words), options);
+    const answer = await this.#verb(verb, words, options);
     if (answer.code !== agentMissing) return answer;
     const stdin = inlineInput(this.#place, options.stdin ?? '');
     return this.#run(inlineCommand(this.#place, verb, words), { ...options, stdin });
@@ -69,11 +71,16 @@ export class HostAgent {
    * @throws UnreachableError when the host did not answer: the verb may or may not have run. All verbs may be repeated.
    */
   async call(verb: string, args: AgentArguments, options: CallOptions = {}): Promise<AgentAnswer> {
-    const text = verbCommand(this.#place, verb, argumentWords(args));
-    const answer = await this.#run(text, options);
+    const words = argumentWords(args);
+    const answer = await this.#verb(verb, words, options);
     if (answer.code !== agentMissing) return answer;
     await this.#install(options.signal);
-    return this.#run(text, options);
+    return this.#verb(verb, words, options);
+  }
+
+  /** Ends what runs on the host only to wait for requests. */
+  close(): void {
+    this.#session?.close();
   }
 
   /** An upload will follow soon. */
@@ -112,8 +119,27 @@ export class HostAgent {
     });
   }
 
+  async #verb(verb: string, words: readonly string[], options: CallOptions): Promise<AgentAnswer> {
+    const { stdin = '', timeoutMs = defaultTimeoutMs, signal } = options;
+    const session = fitsRequest(stdin) ? this.#idleSession() : null;
+    if (session === null) return this.#run(verbCommand(this.#place, verb, words), options);
+    return this.#read(await session.call({ verb, words, stdin, timeoutMs, signal }));
+  }
+
+  /** null when a request is under way: a renewal must not wait for the start of a service. */
+  #idleSession(): AgentSession | null {
+    if (this.#link.start === undefined || this.#session?.isUnwelcome) return null;
+    if (this.#session === null || this.#session.isOver) {
+      this.#session = new AgentSession(this.#link, verbCommand(this.#place, 'serve', []));
+    }
+    return this.#session.isIdle ? this.#session : null;
+  }
+
   async #run(text: string, options: Omit<CallOptions, 'stdin'> & Partial<ExecOptions>): Promise<AgentAnswer> {
-    const result = await this.#link.exec(text, { timeoutMs: defaultTimeoutMs, ...options });
+    return this.#read(await this.#link.exec(text, { timeoutMs: defaultTimeoutMs, ...options }));
+  }
+
+  #read(result: ExecResult): AgentAnswer {
     const { records, complete } = parseAnswer(result.stdout);
     const end = records.at(-1);
     if (!complete || end === undefined) throw this.#noAnswer(result.code, result.signal, result.stderr);

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { SafeguardError, toError } from '../errors';
 import type { Host } from '../manifest/environment';
-import type { ExecOptions, ExecResult, HostLink } from '../ports';
+import type { CommandEnd, ExecOptions, ExecResult, HostLink, RunningCommand } from '../ports';
 import { onAbort } from './abort';
-import { type CommandEnd, type RunningCommand, runCommand } from './run-command';
+import { runCommand } from './run-command';
 
 export interface LocalOptions {
   /** Working directory of the commands. Default: the process's own. */
@@ -36,7 +36,7 @@ class LocalLink implements HostLink {
   }
 
   exec(command: string, options: ExecOptions): Promise<ExecResult> {
-    return runCommand(this.host, options, (stop) => this.#start(command, stop));
+    return runCommand(this.host, options, (stop) => this.start(command, stop));
   }
 
   async close(): Promise<void> {
@@ -52,7 +52,7 @@ class LocalLink implements HostLink {
     await Promise.allSettled(this.#running);
   }
 
-  async #start(command: string, stop: AbortSignal): Promise<RunningCommand> {
+  async start(command: string, stop: AbortSignal): Promise<RunningCommand> {
     this.#closing.signal.throwIfAborted();
     const child = await start(this.host, command, this.#options.cwd);
     const exited = endOf(child);

@@ -1,24 +1,7 @@
 import { Readable, type Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { SafeguardError, toError, UnreachableError } from '../errors';
-import type { ExecOptions, ExecResult } from '../ports';
-
-/** How a command ended. */
-export interface CommandEnd {
-  code: number | null;
-  signal: string | null;
-}
-
-/** A command that runs now, whatever carries it. */
-export interface RunningCommand {
-  stdin: Writable;
-  stdout: Readable;
-  stderr: Readable;
-  /** Resolves when the command has ended and all its output has been read; rejects when that will never be known. */
-  ended: Promise<CommandEnd>;
-  /** Stop waiting for it. Idempotent, never throws. */
-  abandon(): void;
-}
+import type { ExecOptions, ExecResult, RunningCommand } from '../ports';
 
 const defaultMaxBytes = 4 * 1024 * 1024;
 /** Small enough that every written piece shows the upload's progress, big enough to cost nothing. */
@@ -170,7 +153,8 @@ function standardInput(host: string, stdin: ExecOptions['stdin'], stop: AbortCon
   return stdin;
 }
 
-function follow(signal: AbortSignal | undefined, stop: AbortController): () => void {
+/** Aborts `stop` when `signal` does; returns what ends that. */
+export function follow(signal: AbortSignal | undefined, stop: AbortController): () => void {
   if (signal === undefined) return () => undefined;
   const abort = (): void => stop.abort(signal.reason);
   if (signal.aborted) abort();
@@ -178,11 +162,13 @@ function follow(signal: AbortSignal | undefined, stop: AbortController): () => v
   return () => signal.removeEventListener('abort', abort);
 }
 
-function after(ms: number, action: () => void): NodeJS.Timeout {
+/** A timer; timers cannot be longer than 24 days. */
+export function after(ms: number, action: () => void): NodeJS.Timeout {
   return setTimeout(action, Math.min(Math.max(ms, 0), longestTimerMs));
 }
 
-function timedOut(host: string, what: string, ms: number): UnreachableError {
+/** The error for an answer that did not come in time. */
+export function timedOut(host: string, what: string, ms: number): UnreachableError {
   return new UnreachableError(
     host,
     `${host}: ${what} within ${Number((ms / 1000).toFixed(1))} s; the command may still run there`,

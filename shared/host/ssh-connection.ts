@@ -1,8 +1,8 @@
 import { type EventEmitter, setMaxListeners } from 'node:events';
 import type { ClientChannel } from 'ssh2';
 import { SafeguardError, toError, type UnreachableError } from '../errors';
+import type { CommandEnd, RunningCommand } from '../ports';
 import { onAbort } from './abort';
-import type { CommandEnd, RunningCommand } from './run-command';
 import { Slots } from './slots';
 import { connectionLost } from './ssh-errors';
 import type { Hop } from './ssh-hop';

@@ -2,11 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { ParsedKey } from 'ssh2';
 import { SafeguardError, toError } from '../errors';
 import type { Endpoint, Host } from '../manifest/environment';
-import type { ExecOptions, ExecResult, HostLink, Log } from '../ports';
+import type { ExecOptions, ExecResult, HostLink, Log, RunningCommand } from '../ports';
 import type { KnownHosts } from './known-hosts';
 import { parsePrivateKey } from './private-key';
 import { quote } from './quote';
-import { type RunningCommand, runCommand } from './run-command';
+import { runCommand } from './run-command';
 import { NotStarted, SshConnection } from './ssh-connection';
 import { isDroppedBeforeHandshake, nameEndpoint } from './ssh-errors';
 import { type Hop, openHop } from './ssh-hop';
@@ -67,6 +67,8 @@ class SshLink implements HostLink {
   readonly #closing = new AbortController();
   /** Every connection that is not known to be gone, the retired ones too. */
   readonly #connections = new Set<SshConnection>();
+  /** Tells those who keep a command running that others wait for its place. */
+  readonly #lasting = new Set<() => void>();
   readonly #lanes = { commands: new Lane(), uploads: new Lane() };
   #key: ParsedKey | null = null;
   #closed: Promise<void> | null = null;
@@ -80,7 +82,15 @@ class SshLink implements HostLink {
   exec(command: string, options: ExecOptions): Promise<ExecResult> {
     // What is queued for an upload on a slow line would hold up everything behind it for longer than a lease lasts.
     const lane = isStream(options.stdin) ? this.#lanes.uploads : this.#lanes.commands;
-    return runCommand(this.host, options, (stop) => this.#start(`exec /bin/sh -c ${quote(command)}`, lane, stop));
+    return runCommand(this.host, options, (stop) => this.#start(command, lane, stop));
+  }
+
+  async start(command: string, stop: AbortSignal, onScarce: () => void): Promise<RunningCommand> {
+    const running = await this.#start(command, this.#lanes.commands, stop);
+    this.#lasting.add(onScarce);
+    const forget = () => this.#lasting.delete(onScarce);
+    running.ended.then(forget, forget);
+    return running;
   }
 
   expectUpload(): void {
@@ -103,14 +113,17 @@ class SshLink implements HostLink {
     for (let refusals = 0; ; ) {
       const connection = await this.#connected(lane, stop);
       try {
-        return await connection.start(command, stop);
+        return await connection.start(`exec /bin/sh -c ${quote(command)}`, stop);
       } catch (error) {
         if (!(error instanceof NotStarted)) throw error;
         if (error.reason === 'lost') continue;
         refusals++;
         if (error.others === 0 && refusals >= lonelyRefusals) throw this.#sessionError(error);
         // The first refusal may only mean that sshd has not yet cleared away sessions that just ended.
-        if (refusals > 1) connection.narrow();
+        if (refusals > 1) {
+          connection.narrow();
+          for (const tell of this.#lasting) tell();
+        }
         await pause(20 * refusals, undefined, { signal: stop });
       }
     }

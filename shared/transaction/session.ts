@@ -66,6 +66,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     agents,
     health: suiteGate(checks, probes, { environment, clock, log, variables }),
     close: async () => {
+      for (const agent of agents.values()) agent.close();
       await Promise.all(links.map((link) => link.close()));
     },
   };
