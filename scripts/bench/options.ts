@@ -8,6 +8,13 @@ export type Operation = (typeof operations)[number];
 export const contestants = ['bare', 'safeguard', 'ansible'] as const;
 export type ContestantName = (typeof contestants)[number];
 
+/** What contestants are called in tables and messages. */
+export const contestantTitles: Readonly<Record<ContestantName, string>> = {
+  bare: 'Bare SSH',
+  safeguard: 'deploy-safeguard',
+  ansible: 'Ansible',
+};
+
 export interface Options {
   /** One host behind an sshd of this user instead of a fleet. */
   local: boolean;

@@ -16,7 +16,6 @@ const playbooks = join(process.cwd(), 'scripts/bench/fleet/playbooks');
  */
 export class Ansible implements Contestant {
   readonly name = 'ansible';
-  readonly title = 'Ansible';
   readonly #hosts: FleetHost[];
   readonly #folder: string;
   readonly #inventory: string;

@@ -10,7 +10,6 @@ const scripts = join(process.cwd(), 'scripts/bench/fleet');
 /** The pipeline written by hand: see deploy-bare.sh. */
 export class BarePipeline implements Contestant {
   readonly name = 'bare';
-  readonly title = 'Bare SSH';
   readonly repeat = null;
   readonly #fleet: BenchFleet;
   readonly #hosts: FleetHost[];

@@ -19,8 +19,6 @@ export interface Run {
 /** A way to deploy the same artifact to the same hosts with the same restart. Every verb throws unless it went well. */
 export interface Contestant {
   readonly name: ContestantName;
-  /** What stands in the tables. */
-  readonly title: string;
   deploy(release: Release): Promise<Run>;
   /** Deploys what runs already; null if it knows no such thing. */
   repeat: ((release: Release) => Promise<Run>) | null;

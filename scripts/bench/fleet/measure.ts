@@ -3,7 +3,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { FleetHost } from '../../../__tests__/system/fleet/host';
 import type { Report } from '../../../shared/report/report';
-import type { ContestantName, Options } from '../options';
+import { type ContestantName, contestantTitles, type Options } from '../options';
 import { phaseMedians } from '../phases';
 import { describeMachine, progress, versionOf } from '../programs';
 import { Samples } from '../results';
@@ -107,7 +107,7 @@ class FleetBench {
       // Nobody is always the one who comes after whoever leaves most behind.
       const first = round % contestants.length;
       for (const contestant of [...contestants.slice(first), ...contestants.slice(0, first)]) {
-        progress(`${megabytes} MB, ${count} hosts, round ${round} of ${rounds}: ${contestant.title}`);
+        progress(`${megabytes} MB, ${count} hosts, round ${round} of ${rounds}: ${contestantTitles[contestant.name]}`);
         if (crowded) await this.#seed(contestant, hosts);
         const all = this.#options.rounds !== null;
         await turn.play(contestant, releases, all ? wanted : operationsOf(contestant.name, round, setting, wanted));

@@ -1,4 +1,4 @@
-import type { ContestantName, Operation } from '../options';
+import { type ContestantName, contestants, contestantTitles, type Operation } from '../options';
 import { type Machine, type Measurement, median, renderMachine, renderTargets, type Target, table } from '../results';
 
 /** One contestant doing one thing, in every round; milliseconds. */
@@ -92,12 +92,6 @@ const titles: Record<FleetMeasurement['operation'], string> = {
 
 const shownPhases: Operation[] = ['deploy', 'noop', 'rollback', 'failure'];
 
-const columns: { name: ContestantName; title: string }[] = [
-  { name: 'bare', title: 'Bare SSH' },
-  { name: 'safeguard', title: 'deploy-safeguard' },
-  { name: 'ansible', title: 'Ansible' },
-];
-
 /** The tables, in Markdown: for the terminal and for the documentation alike. */
 export function renderFleetTables(report: FleetReport): string {
   const { machine } = report;
@@ -131,17 +125,23 @@ function renderMeasurements(all: readonly FleetMeasurement[]): string[] {
       one.hosts - other.hosts
     );
   });
-  const head = ['Median (fastest), seconds', 'Size', 'Hosts', ...columns.map(({ title }) => title), 'Rounds'];
+  const head = [
+    'Median (fastest), seconds',
+    'Size',
+    'Hosts',
+    ...contestants.map((name) => contestantTitles[name]),
+    'Rounds',
+  ];
   return table(
     head,
     sorted.map((row) => {
       const [first] = row;
-      const cells = columns.map(({ name }) => {
+      const cells = contestants.map((name) => {
         const one = row.find(({ contestant }) => contestant === name);
         return one === undefined ? '' : `${seconds(one.median)} (${seconds(one.fastest)})`;
       });
-      const rounds = columns.flatMap(
-        ({ name }) => row.find(({ contestant }) => contestant === name)?.samples.length ?? [],
+      const rounds = contestants.flatMap(
+        (name) => row.find(({ contestant }) => contestant === name)?.samples.length ?? [],
       );
       return [
         first === undefined ? '' : titles[first.operation],

@@ -11,7 +11,6 @@ import { healthUrl, rootOf, unitOf } from './site';
 /** The bundled actions, run as a runner runs them. */
 export class Safeguard implements Contestant {
   readonly name = 'safeguard';
-  readonly title = 'deploy-safeguard';
   readonly #runner: BenchRunner;
 
   constructor(fleet: BenchFleet, hosts: FleetHost[], workspace: string, bundles: string, node: string) {

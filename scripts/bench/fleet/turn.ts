@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FleetHost } from '../../../__tests__/system/fleet/host';
 import type { Report } from '../../../shared/report/report';
-import type { Operation } from '../options';
+import { contestantTitles, type Operation } from '../options';
 import type { Contestant, Release, Run } from './contestant';
 import type { FleetMeasurement, FleetSamples, PhaseMeasurement } from './results';
 import { Safeguard } from './safeguard';
@@ -100,10 +100,11 @@ export class Turn {
   }
 
   /** A contestant that is quick because it did nothing is not quick. */
-  async #expect({ name, title }: Contestant, version: string): Promise<void> {
+  async #expect({ name }: Contestant, version: string): Promise<void> {
     for (const host of this.#facts.hosts) {
       const found = await versionAt(healthUrl(name, host.address));
-      if (found !== version) throw new Error(`${title} left ${host.name} with ${found} instead of ${version}`);
+      if (found !== version)
+        throw new Error(`${contestantTitles[name]} left ${host.name} with ${found} instead of ${version}`);
     }
   }
 }
