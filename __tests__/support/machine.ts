@@ -302,6 +302,8 @@ serve() {
 }
 # What follows the agent's own arguments, where the verb is.
 line=" \${SSH_ORIGINAL_COMMAND##*--root }"
+# Nothing can be armed for a user who may not write there.
+[ -w "$f" ] || exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
 case $line in
   *" serve" | *" serve$nl"*) serve; exit ;;
 esac
