@@ -63,8 +63,9 @@ export class Faults {
     return host === undefined ? this.#sick.size > 0 : this.#sick.has(host.name);
   }
 
-  /** Resolves when everything that lasted is over; after `healing` that is at once. */
+  /** Resolves when everything that lasted is over; after `healing` that is at once. @throws the first thing that went wrong */
   async settled(): Promise<void> {
+    await Promise.allSettled(this.#lasting);
     await Promise.all(this.#lasting);
   }
 
@@ -238,6 +239,11 @@ interface Lasting {
   evenOff: boolean;
 }
 
+/** On a machine with much to do a container sometimes ends before its first process; the next try is as good as new. */
+export async function switchOn(host: FleetHost): Promise<void> {
+  await host.boot().catch(() => host.boot());
+}
+
 const powerCut: Lasting = {
   what: 'power cut',
   begin: async (host, { onCut }) => {
@@ -246,7 +252,7 @@ const powerCut: Lasting = {
   },
   end: async (host, { onBoot }) => {
     if (host.isRunning) return;
-    await host.boot();
+    await switchOn(host);
     await onBoot(host);
   },
   evenOff: true,

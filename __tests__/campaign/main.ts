@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { replaceRegion } from '../../scripts/regions';
-import { startFleet } from '../system/fleet/fleet';
+import { type Fleet, startFleet } from '../system/fleet/fleet';
 import type { Evidence } from './evidence';
 import { type Campaign, isClean, type Result, renderFigures, resultOf, unjudged } from './figures';
 import { type Options, parseOptions } from './options';
@@ -14,7 +14,7 @@ import { makeRepositories } from './repositories';
 import { checkCampaignRequirements } from './requirements';
 import { sabotage } from './sabotage';
 import { makeSchedule } from './schedule';
-import { Site } from './site';
+import { Site, type SiteOptions } from './site';
 import { renderTimeline } from './timeline';
 
 const kept = '.tmp/campaign';
@@ -36,18 +36,13 @@ async function main(args: readonly string[]): Promise<number> {
     await makeReleases(releases);
     const seeds = seedsOf(options);
     const progress = new Progress(options, results);
+    const parts = { repositories, releases, node: process.execPath };
     await Promise.all(
       Array.from({ length: options.fleets }, async () => {
-        const fleet = await startFleet(options.hostsMax);
-        try {
-          const site = new Site({ fleet, repositories, releases, node: process.execPath });
-          await site.prepare(makeSchedule(0, options.hostsMax));
-          for (const seed of seeds) {
-            if (!(await playOne(site, seed, options, progress))) break;
-          }
-        } finally {
-          await fleet.destroy();
-        }
+        while (
+          !progress.stopped &&
+          (await playOn(await startFleet(options.hostsMax), parts, seeds, options, progress))
+        );
       }),
     );
   } finally {
@@ -79,9 +74,30 @@ function* seedsOf(options: Options): Generator<number> {
   for (let index = 0; index < count && Date.now() < until; index += 1) yield random.seed();
 }
 
-/** Resolves with whether to go on: a fleet on which something could not be judged may be in any state. */
+/** Resolves with whether another fleet has to go on: one on which something could not be judged may be in any state. */
+async function playOn(
+  fleet: Fleet,
+  parts: Omit<SiteOptions, 'fleet'>,
+  seeds: Generator<number>,
+  options: Options,
+  progress: Progress,
+): Promise<boolean> {
+  try {
+    const site = new Site({ fleet, ...parts });
+    await site.prepare(makeSchedule(0, options.hostsMax));
+    for (;;) {
+      if (progress.stopped) return false;
+      const { value: seed, done } = seeds.next();
+      if (done) return false;
+      if (!(await playOne(site, seed, options, progress))) return true;
+    }
+  } finally {
+    await fleet.destroy();
+  }
+}
+
+/** Resolves with whether it could be judged. */
 async function playOne(site: Site, seed: number, options: Options, progress: Progress): Promise<boolean> {
-  if (progress.stopped) return false;
   const schedule = makeSchedule(seed, options.hostsMax);
   let evidence: Evidence;
   try {
@@ -90,10 +106,7 @@ async function playOne(site: Site, seed: number, options: Options, progress: Pro
     const result = unjudged(seed, schedule.hosts, error);
     keep(seed, { schedule, result });
     progress.note(result, '');
-    // A fresh start of every machine: whatever could not be played must not be in the way of the next one.
-    await Promise.all(site.fleet.hosts.map((host) => host.reinstall()));
-    await site.prepare(schedule);
-    return true;
+    return false;
   }
   const result = resultOf(evidence, judge(evidence));
   const timeline = isClean(result) && !options.keepAll ? '' : renderTimeline(evidence);

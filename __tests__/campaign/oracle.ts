@@ -439,7 +439,9 @@ class Judge {
     const touched = this.#evidence.entries.find(
       (entry) => entry.transaction === report.transactionId && entry.host === this.#evidence.hosts[0],
     );
-    const changed = run.action !== 'recover' && report.outcome === 'aborted' && touched !== undefined;
+    // Another host may refuse what the ledger host has let in; then there is something to give back.
+    const atOnce = report.failure?.phase === 'plan' || report.failure?.host === this.#evidence.hosts[0];
+    const changed = run.action !== 'recover' && atOnce && touched !== undefined;
     this.#ask(
       4,
       !changed,

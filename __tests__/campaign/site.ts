@@ -97,7 +97,7 @@ export class Site {
     await Promise.all(
       this.hostsOf(schedule).map(async (host) => {
         host.freeDisk();
-        if (!host.isRunning) await host.boot();
+        if (!host.isRunning) await host.boot().catch(() => host.boot());
         await host.ask(resetText(schedule));
       }),
     );

@@ -96,6 +96,15 @@ export class FleetHost {
   /** Switches the machine on; resolves when it answers on its SSH port, or with `wait: 'init'` when process 1 runs. */
   async boot(options: { wait?: 'ssh' | 'init' } = {}): Promise<void> {
     if (this.isRunning) throw new Error(`${this.name} is on already`);
+    try {
+      await this.#start(options);
+    } catch (error) {
+      await this.#clear();
+      throw error;
+    }
+  }
+
+  async #start(options: { wait?: 'ssh' | 'init' }): Promise<void> {
     await this.#network.create();
     const console = openSync(join(this.#facts.folder, 'console'), 'a');
     const args = [
@@ -139,7 +148,16 @@ export class FleetHost {
     this.#init = null;
     process.kill(init, 'SIGKILL');
     await this.#ended;
+    await this.#clear();
+  }
+
+  /** Takes away what is left of a machine that has ended, or that did not come up. */
+  async #clear(): Promise<void> {
+    this.#init = null;
+    this.#nspawn?.kill('SIGKILL');
+    await this.#ended;
     removeControlGroup(this.#group);
+    this.#group = [];
     await this.#network.remove();
   }
 
