@@ -563,7 +563,9 @@ describeInShells(
       it('clears away what killed transactions left', async () => {
         mkdirSync(path.join(box.place(), 'releases/.partial.dead'), { recursive: true });
         symlinkSync('releases/x', path.join(box.place(), '.current.dead'));
+        for (const name of ['lease.7.tmp', 'epoch.7.tmp', 'agent.sh.7']) box.write(name, 'x\n');
         await box.deploy('1.0.0', [web()]);
+        expect(readdirSync(box.root).filter((name) => name.includes('.7'))).toEqual([]);
         expect(existsSync(path.join(box.place(), 'releases/.partial.dead'))).toBe(false);
         expect(readdirSync(box.place()).sort()).toEqual(['current', 'releases']);
       });

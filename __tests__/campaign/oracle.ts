@@ -454,16 +454,14 @@ class Judge {
 
   #traces(): void {
     const { inspections, runnerSecrets, cut, struck } = this.#evidence;
-    // What a power cut or a full disk tears off may stay until it is swept up. So may what an agent was writing when its
-    // login ended: logind kills it, and its folder goes with the transaction.
+    // What a power cut or a full disk tears off may stay until it is swept up.
     const full = struck.some(({ kind }) => kind === 'disk');
-    const shot = this.#evidence.runs.some((run) => run.shot !== null);
     for (const { host, secrets, processes, leftovers } of inspections) {
       this.#ask(7, secrets.length === 0, host, `a secret is in ${secrets.join(', ')}`);
       const running = processes.filter((line) => !(this.#wasCutOff(host) && line.endsWith(' serve')));
       this.#ask(7, running.length === 0, host, `still runs: ${running.join('; ')}`);
-      const left = leftovers.filter((path) => !(shot && /\/txn\/[^/]+\/[^/]+\.tmp$/.test(path)));
-      this.#ask(7, left.length === 0 || cut.has(host) || full, host, `left behind: ${left.join(', ')}`);
+      const excused = cut.has(host) || full;
+      this.#ask(7, leftovers.length === 0 || excused, host, `left behind: ${leftovers.join(', ')}`);
     }
     this.#ask(7, runnerSecrets.length === 0, null, `on the runner a secret is in ${runnerSecrets.join(', ')}`);
   }

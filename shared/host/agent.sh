@@ -313,7 +313,7 @@ new_lease() { # seconds seq -> $lease_line; under the lease lock
 }
 
 drop_lease() { # under its own lock too: a renewal that has been checked and not yet written would bring it back
-  { lease_lock && rm -f "$ROOT/lease"; } 8>>"$ROOT/lease.lock"
+  { lease_lock && rm -f "$ROOT/lease" "$ROOT"/lease.*.tmp; } 8>>"$ROOT/lease.lock"
 }
 
 # ---------------------------------------------------------------- the plan
@@ -1522,8 +1522,9 @@ verb_close() { # history line on standard input
   prune_blobs
   prune_transactions
   drop_lease
-  # The last step: until here the next run finds the transaction and finishes it.
-  rm -f "$ROOT/active"
+  # The last step: until here the next run finds the transaction and finishes it. Before it goes what agents were writing
+  # when they were killed, as logind does with what a login leaves.
+  rm -f "$ROOT"/*.tmp "$ROOT"/agent.sh.* "$ROOT/txn/$txn"/*.tmp "$ROOT/active"
   fsync "$ROOT"
   # What is left here goes into the report: nobody has to ask again.
   say host state=idle
