@@ -48,7 +48,7 @@ async function local(options: Options): Promise<Target[]> {
 }
 
 async function fleet(options: Options, args: string[]): Promise<Target[]> {
-  checkBenchRequirements(options.contestants);
+  checkBenchRequirements(options.contestants, Math.max(...options.hosts));
   const needed = options.only.has('starts') ? startedActions : ['deploy', 'rollback'];
   const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args.filter((arg) => arg !== '--docs')] : [])];
   const report = await withBundles(options.bundles, needed, (bundles) =>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { inotifyProblem } from '../../scripts/bench/fleet/inotify';
 import { operationsOf, roundsOf } from '../../scripts/bench/fleet/plan';
 import { operations, parseOptions } from '../../scripts/bench/options';
 
@@ -44,5 +45,12 @@ describe('the plan', () => {
     expect([...operationsOf('ansible', 1, setting, all)]).toEqual(['deploy', 'noop', 'rollback']);
     expect([...operationsOf('ansible', 2, setting, all)]).toEqual(['deploy']);
     expect([...operationsOf('ansible', 1, setting, new Set(['noop'] as const))]).toEqual(['noop']);
+  });
+});
+
+describe('inotify instances', () => {
+  it('are enough for a few hosts and not for many, and the message says how many are', () => {
+    expect(inotifyProblem(16, 128, 16)).toBeNull();
+    expect(inotifyProblem(16, 128, 17)).toMatch(/16 hosts need 112 .* of the 128 .* 17 are taken: run `sysctl .*=512`/);
   });
 });

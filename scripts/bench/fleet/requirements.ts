@@ -2,10 +2,13 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { checkRequirements } from '../../../__tests__/system/fleet/requirements';
 import type { ContestantName } from '../options';
+import { inotifyProblem } from './inotify';
 
-/** @throws Error that names everything that is missing for a benchmark on a fleet, and how to get it */
-export function checkBenchRequirements(contestants: readonly ContestantName[]): void {
-  const problems = [...fleetProblems(), ...ansibleProblems(contestants)];
+/** @throws Error that names everything that is missing for a benchmark on that many hosts, and how to get it */
+export function checkBenchRequirements(contestants: readonly ContestantName[], hosts: number): void {
+  const problems = [...fleetProblems(), ...ansibleProblems(contestants), inotifyProblem(hosts)].filter(
+    (one) => one !== null,
+  );
   if (problems.length === 0) return;
   throw new Error(
     `${problems.join('\n')}\nWithout root, \`npm run bench -- --local\` measures one host behind an sshd of yours.`,
