@@ -1,0 +1,245 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { UnreachableError } from '../../shared/errors';
+import { HostAgent } from '../../shared/host/agent';
+import { AgentSession, fitsRequest } from '../../shared/host/agent-session';
+import { parseKnownHosts } from '../../shared/host/known-hosts';
+import { connectSsh } from '../../shared/host/ssh';
+import type { HostLink } from '../../shared/ports';
+import { type EmbeddedOptions, type EmbeddedServer, startEmbedded } from '../support/ssh-server';
+
+const source = { text: readFileSync('shared/host/agent.sh', 'utf8'), sha256: 'a'.repeat(64) };
+let folder: string;
+let server: EmbeddedServer;
+let link: HostLink;
+let agent: HostAgent;
+/** Every command that the server was given, shortened to the agent's arguments. */
+let commands: string[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'session-'));
+  writeFileSync(join(folder, `agent-${source.sha256}.sh`), source.text);
+});
+
+afterEach(async () => {
+  agent.close();
+  await link.close();
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(options: EmbeddedOptions = {}): Promise<void> {
+  server = await startEmbedded(options);
+  const ssh = connectSsh(server.host(), { privateKey: server.privateKey, knownHosts: parseKnownHosts('') });
+  commands = [];
+  const note = (command: string) => commands.push(/--root \S+ (\w+)/.exec(command)?.[1] ?? command);
+  link = {
+    host: ssh.host,
+    exec: (command, how) => {
+      note(command);
+      return ssh.exec(command, how);
+    },
+    start: (command, ...how) => {
+      note(command);
+      return ssh.start?.(command, ...how) ?? Promise.reject(new Error('no start'));
+    },
+    close: () => ssh.close(),
+  };
+  agent = new HostAgent(link, { root: folder, sudo: false, source });
+}
+
+/** Runs shell text on the host through the agent, and gives what it printed. */
+async function run(text: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<string> {
+  const answer = await agent.ask('run', { timeout: 30 }, { stdin: `end\n${text}\n`, ...options });
+  return answer.records.find(({ kind }) => kind === 'ran')?.fields['stdout'] ?? `${answer.code}: ${answer.message}`;
+}
+
+/** Process id of the agent that serves. */
+const serving = () => Number(execFileSync('pgrep', ['-fo', '--', `--root ${folder} serve`]));
+
+describe('requests to one agent', () => {
+  it('take one command for all of them', async () => {
+    await start();
+    expect((await agent.ask('status', {})).status).toBe('ok');
+    expect(await run('echo one')).toBe('one');
+    expect(await run('printf "%s" two; echo " "')).toBe('two ');
+    expect(commands).toEqual(['serve']);
+  });
+
+  it('carry any text, both ways', async () => {
+    await start();
+    const odd = 'tab\there  \\t \\\\ "quoted" \'single\' $HOME `id` * ünïcödé \u2028 end ';
+    expect(await run(`cat <<'EOF'\n${odd}\nds1\trun\n ds1\tdone\t1\t0\n\nlast\nEOF`)).toBe(
+      `${odd}\nds1\trun\n ds1\tdone\t1\t0\n\nlast`,
+    );
+    const told = await agent.ask(
+      'run',
+      { timeout: 5, note: odd },
+      { stdin: 'secret\tS\ta\\tb\\\\\nend\nprintf %s "$S"\n' },
+    );
+    expect(told.records[0]?.fields['stdout']).toBe('a\tb\\');
+    expect(commands).toEqual(['serve']);
+  });
+
+  it('do not share what one of them has set', async () => {
+    await start();
+    await agent.ask('run', { timeout: 5 }, { stdin: 'secret\tS\tshh\nend\n:\n' });
+    expect(await run('echo "[$S]"')).toBe('[]');
+    expect(await agent.ask('run', {}, { stdin: 'end\n:\n' })).toMatchObject({ status: 'refused', code: 'bad-call' });
+  });
+
+  it('give refusals and their exit codes as before', async () => {
+    await start();
+    expect(await agent.call('decide', { txn: 'none', epoch: 1, decision: 'commit', seq: 1 })).toMatchObject({
+      status: 'refused',
+      code: 'not-open',
+    });
+    expect((await agent.ask('nonsense', {})).message).toMatch(/unknown verb 'nonsense'/);
+    expect((await agent.ask('serve', {})).message).toMatch(/'serve' is no verb of a request/);
+  });
+
+  it('leave long inputs and those that are no lines to a command of their own', async () => {
+    expect(fitsRequest('')).toBe(true);
+    expect(fitsRequest('a\nb\n')).toBe(true);
+    expect(fitsRequest('a\nb')).toBe(false);
+    expect(fitsRequest('a\0\n')).toBe(false);
+    expect(fitsRequest(`${'a'.repeat(20_000)}\n`)).toBe(false);
+    await start();
+    const text = `# ${'x'.repeat(20_000)}\necho long`;
+    expect(await run(text)).toBe('long');
+    expect(commands).toEqual(['run']);
+  });
+
+  it('that come while one is under way get a command of their own', async () => {
+    await start();
+    const gate = join(folder, 'gate');
+    const slow = run(`while [ ! -e '${gate}' ]; do sleep 0.01; done; echo slow`);
+    expect(await run('echo quick')).toBe('quick');
+    writeFileSync(gate, '');
+    expect(await slow).toBe('slow');
+    expect(commands).toEqual(['serve', 'run']);
+  });
+
+  it('are cut at four megabytes, and the next one is answered', async () => {
+    await start();
+    const session = new AgentSession(
+      link,
+      `head -c 6000000 /dev/zero | tr '\\0' x; printf '\\nds1\\tdone\\t1\\t0\\n'; cat >/dev/null`,
+    );
+    const request = { verb: 'x', words: [], stdin: '', timeoutMs: 20_000 };
+    expect((await session.call(request)).stdout).toHaveLength(4 * 1024 * 1024);
+    expect(session.isIdle).toBe(true);
+    session.close();
+  });
+});
+
+describe('an agent that serves and', () => {
+  it('is killed while nobody asks, is started again', async () => {
+    await start();
+    await run(':');
+    process.kill(serving(), 'SIGKILL');
+    const again = await agent.ask('status', {}).catch((error: unknown) => error);
+    // Whether the end is noticed before the next request is sent is up to the network.
+    if (again instanceof Error) expect(again).toBeInstanceOf(UnreachableError);
+    expect(await run('echo back')).toBe('back');
+    expect(commands).toEqual(['serve', 'serve']);
+  });
+
+  it('is killed at work, is unreachable, and started again', async () => {
+    await start();
+    await run(':');
+    await expect(run(`kill -9 ${serving()}; sleep 0.2`)).rejects.toMatchObject({
+      code: 'agent-killed',
+      host: 'web-01',
+    });
+    expect(await run('echo back')).toBe('back');
+  });
+
+  it('does not answer in time, is left behind with its answer', async () => {
+    await start();
+    const gate = join(folder, 'gate');
+    const late = run(`while [ ! -e '${gate}' ]; do sleep 0.01; done; : >'${gate}.passed'; echo late`, {
+      timeoutMs: 300,
+    });
+    await expect(late).rejects.toMatchObject({ code: 'timed-out' });
+    expect(await run('echo next')).toBe('next');
+    writeFileSync(gate, '');
+    while (!readdirSync(folder).includes('gate.passed')) await new Promise((resolve) => setImmediate(resolve));
+    expect(await run('echo after')).toBe('after');
+  });
+
+  it('is given up because the run is cancelled, answers no other request with that', async () => {
+    await start();
+    const stop = new AbortController();
+    const began = join(folder, 'began');
+    const cancelled = run(`: >'${began}'; sleep 0.3; echo cancelled`, { signal: stop.signal });
+    while (!readdirSync(folder).includes('began')) await new Promise((resolve) => setImmediate(resolve));
+    stop.abort(new Error('cancelled by a person'));
+    await expect(cancelled).rejects.toThrow('cancelled by a person');
+    expect(await run('echo next')).toBe('next');
+  });
+
+  it('loses its connection, is unreachable, and reached again', async () => {
+    await start();
+    expect(await run('echo here')).toBe('here');
+    const waiting = run('sleep 5');
+    waiting.catch(() => undefined);
+    server.cut();
+    await expect(waiting).rejects.toBeInstanceOf(UnreachableError);
+    expect(await run('echo here')).toBe('here');
+  });
+
+  it('is not there yet, is asked with its own text and installed by the first verb that changes something', async () => {
+    await start();
+    rmSync(join(folder, `agent-${source.sha256}.sh`));
+    expect((await agent.ask('status', {})).status).toBe('ok');
+    expect(readdirSync(folder)).toEqual([]);
+    expect(commands).toEqual(['serve', 'status']);
+  });
+
+  it('takes the one session that the server allows, gives it up for a request that needs it', async () => {
+    await start({ maxSessions: 1 });
+    const gate = join(folder, 'gate');
+    const slow = run(`while [ ! -e '${gate}' ]; do sleep 0.01; done; echo slow`);
+    const other = run('echo other');
+    writeFileSync(gate, '');
+    expect(await Promise.all([slow, other])).toEqual(['slow', 'other']);
+    expect(await run(`# ${'x'.repeat(20_000)}\necho third`)).toBe('third');
+    expect(await run('echo fourth')).toBe('fourth');
+    expect(commands).toEqual(['serve', 'run', 'run', 'run']);
+  });
+
+  it('ends with its link', async () => {
+    await start();
+    await run(':');
+    const pid = serving();
+    agent.close();
+    await link.close();
+    const alive = () => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    while (alive()) await new Promise((resolve) => setImmediate(resolve));
+    await expect(agent.ask('status', {})).rejects.toMatchObject({ code: 'link-closed' });
+  });
+});
+
+describe('a request that is cut off', () => {
+  it('does nothing', async () => {
+    await start();
+    const file = join(folder, 'touched');
+    const half = `ds1\tcall\t1\trun\ttimeout=5\n end\n : >'${file}'\nds1\tru`;
+    const { code, stdout } = await link.exec(`sh '${folder}/agent-${source.sha256}.sh' --root '${folder}' serve`, {
+      stdin: half,
+      timeoutMs: 10_000,
+    });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(readdirSync(folder)).not.toContain('touched');
+  });
+});
