@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { command } from './command';
 import { FleetHost } from './host';
 import { image } from './image';
+import { raiseLimits } from './limits';
 import { Bridge } from './network';
 import { checkRequirements } from './requirements';
 import { takeSlot } from './slot';
@@ -30,6 +31,7 @@ export interface Fleet {
  */
 export async function startFleet(count: number, options: FleetOptions = {}): Promise<Fleet> {
   checkRequirements();
+  raiseLimits();
   const tree = await image();
   const slot = await takeSlot();
   try {
