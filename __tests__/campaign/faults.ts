@@ -199,8 +199,15 @@ export class Faults {
     const began = await this.#inTurn(host, async () => {
       if (!host.isRunning) return false;
       story.tell('fault', part.what, host.name);
+      try {
+        await part.begin(host, this.#ports);
+      } catch (error) {
+        // The disk is full already, and this fault needs a file.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+        story.tell('heal', `over: ${part.what}: the disk is full`, host.name);
+        return false;
+      }
       this.#sick.set(host.name, (this.#sick.get(host.name) ?? 0) + 1);
-      await part.begin(host, this.#ports);
       return true;
     });
     return async () => {

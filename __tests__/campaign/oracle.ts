@@ -460,10 +460,17 @@ class Judge {
       this.#ask(7, secrets.length === 0, host, `a secret is in ${secrets.join(', ')}`);
       const running = processes.filter((line) => !(this.#wasCutOff(host) && line.endsWith(' serve')));
       this.#ask(7, running.length === 0, host, `still runs: ${running.join('; ')}`);
-      const excused = cut.has(host) || full;
+      const excused = cut.has(host) || full || !this.#hasClosedSinceKill(host);
       this.#ask(7, leftovers.length === 0 || excused, host, `left behind: ${leftovers.join(', ')}`);
     }
     this.#ask(7, runnerSecrets.length === 0, null, `on the runner a secret is in ${runnerSecrets.join(', ')}`);
+  }
+
+  /** What an agent was writing when its login was ended goes with the next transaction that is closed on the host. */
+  #hasClosedSinceKill(host: string): boolean {
+    const { runs, entries } = this.#evidence;
+    const killed = Math.max(0, ...runs.filter(({ shot }) => shot !== null).map(({ endedAt }) => endedAt ?? 0));
+    return killed === 0 || entries.some((entry) => entry.host === host && entry.verb === 'close' && entry.at > killed);
   }
 
   /** Its side of a connection that was cut without a word waits until TCP notices: for two hours, doing nothing. */

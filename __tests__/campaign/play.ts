@@ -107,8 +107,8 @@ class Play {
   // ---------------------------------------------------------------- actions
 
   async #act(action: Action): Promise<void> {
-    this.#site.trouble(this.#schedule, action);
-    this.#spoil(action);
+    ifDiskAllows(() => this.#site.trouble(this.#schedule, action));
+    ifDiskAllows(() => this.#spoil(action));
     const wires = this.#wires(action.faults);
     for (const fault of action.faults) await this.#faults.bend(fault);
     const clock = RunnerClock.of(action.faults, this.#site.folder);
@@ -154,7 +154,7 @@ class Play {
         return null;
       }
       taken.add(fault.moment.host);
-      return this.#faults.wire(fault);
+      return ifDiskAllows(() => this.#faults.wire(fault)) ?? null;
     });
   }
 
@@ -311,6 +311,16 @@ true`),
       if (inspection.processes.length === 0 || Date.now() > deadline) return inspection;
       await sleep(250);
     }
+  }
+}
+
+/** A fault that needs a file on a host whose disk is full already does not strike. */
+function ifDiskAllows<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return undefined;
+    throw error;
   }
 }
 
