@@ -43,7 +43,15 @@ export class Faults {
   wire(fault: Fault): Tripwire | null {
     const { moment } = fault;
     if (moment.at !== 'standstill') return null;
-    return new Tripwire(this.#host(moment.host), { text: moment.text });
+    const host = this.#host(moment.host);
+    try {
+      return new Tripwire(host, { text: moment.text });
+    } catch (error) {
+      // Half of a tripwire would hold everything.
+      rmSync(host.path('trip'), { recursive: true, force: true });
+      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return null;
+      throw error;
+    }
   }
 
   /** Waits for the fault's moment and lets it strike; `over` aborts when the run has ended. */
@@ -199,16 +207,17 @@ export class Faults {
     const began = await this.#inTurn(host, async () => {
       if (!host.isRunning) return false;
       story.tell('fault', part.what, host.name);
+      this.#feel(host, 1);
       try {
         await part.begin(host, this.#ports);
+        return true;
       } catch (error) {
+        this.#feel(host, -1);
         // The disk is full already, and this fault needs a file.
         if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
         story.tell('heal', `over: ${part.what}: the disk is full`, host.name);
         return false;
       }
-      this.#sick.set(host.name, (this.#sick.get(host.name) ?? 0) + 1);
-      return true;
     });
     return async () => {
       if (!began) return;
@@ -216,11 +225,15 @@ export class Faults {
       await this.#inTurn(host, async () => {
         if (host.isRunning || part.evenOff) await part.end(host, this.#ports);
         story.tell('heal', `over: ${part.what}`, host.name);
-        const left = (this.#sick.get(host.name) ?? 1) - 1;
-        if (left > 0) this.#sick.set(host.name, left);
-        else this.#sick.delete(host.name);
+        this.#feel(host, -1);
       });
     };
+  }
+
+  #feel(host: FleetHost, more: number): void {
+    const lasting = (this.#sick.get(host.name) ?? 0) + more;
+    if (lasting > 0) this.#sick.set(host.name, lasting);
+    else this.#sick.delete(host.name);
   }
 
   /** One after the other on each host: a machine cannot be cut off the network while its power is being cut. */

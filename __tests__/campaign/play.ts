@@ -154,7 +154,7 @@ class Play {
         return null;
       }
       taken.add(fault.moment.host);
-      return ifDiskAllows(() => this.#faults.wire(fault)) ?? null;
+      return this.#faults.wire(fault);
     });
   }
 
@@ -315,12 +315,11 @@ true`),
 }
 
 /** A fault that needs a file on a host whose disk is full already does not strike. */
-function ifDiskAllows<T>(work: () => T): T | undefined {
+function ifDiskAllows(work: () => void): void {
   try {
-    return work();
+    work();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return undefined;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
   }
 }
 
