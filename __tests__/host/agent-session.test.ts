@@ -113,14 +113,16 @@ describe('requests to one agent', () => {
     expect(commands).toEqual(['run']);
   });
 
-  it('that come while one is under way get a command of their own', async () => {
+  it('that come while others are under way never wait for them', async () => {
     await start();
     const gate = join(folder, 'gate');
-    const slow = run(`while [ ! -e '${gate}' ]; do sleep 0.01; done; echo slow`);
+    const slow = () => run(`while [ ! -e '${gate}' ]; do sleep 0.01; done; echo slow`);
+    const waiting = [slow(), slow()];
     expect(await run('echo quick')).toBe('quick');
     writeFileSync(gate, '');
-    expect(await slow).toBe('slow');
-    expect(commands).toEqual(['serve', 'run']);
+    expect(await Promise.all(waiting)).toEqual(['slow', 'slow']);
+    expect(await run('echo again')).toBe('again');
+    expect(commands).toEqual(['serve', 'serve', 'run']);
   });
 
   it('are cut at four megabytes, and the next one is answered', async () => {
@@ -209,7 +211,7 @@ describe('an agent that serves and', () => {
     expect(await Promise.all([slow, other])).toEqual(['slow', 'other']);
     expect(await run(`# ${'x'.repeat(20_000)}\necho third`)).toBe('third');
     expect(await run('echo fourth')).toBe('fourth');
-    expect(commands).toEqual(['serve', 'run', 'run', 'run']);
+    expect(commands).toEqual(['serve', 'serve', 'run', 'run']);
   });
 
   it('ends with its link', async () => {

@@ -33,6 +33,8 @@ export interface CallOptions {
 }
 
 const defaultTimeoutMs = 30_000;
+/** One for what the coordinator waits for, and one for what goes on beside it. */
+const mostSessions = 2;
 /** Longest pause in an upload's progress, in milliseconds. */
 const uploadIdleMs = 30_000;
 
@@ -40,7 +42,7 @@ const uploadIdleMs = 30_000;
 export class HostAgent {
   readonly #link: HostLink;
   readonly #place: AgentPlace;
-  #session: AgentSession | null = null;
+  #sessions: AgentSession[] = [];
 
   constructor(link: HostLink, place: AgentPlace) {
     this.#link = link;
@@ -80,7 +82,7 @@ export class HostAgent {
 
   /** Ends what runs on the host only to wait for requests. */
   close(): void {
-    this.#session?.close();
+    for (const session of this.#sessions) session.close();
   }
 
   /** An upload will follow soon. */
@@ -126,13 +128,17 @@ export class HostAgent {
     return this.#read(await session.call({ verb, words, stdin, timeoutMs, signal }));
   }
 
-  /** null when a request is under way: a renewal must not wait for the start of a service. */
+  /** null when all have a request under way: a renewal must not wait for the start of a service. */
   #idleSession(): AgentSession | null {
-    if (this.#link.start === undefined || this.#session?.isUnwelcome) return null;
-    if (this.#session === null || this.#session.isOver) {
-      this.#session = new AgentSession(this.#link, verbCommand(this.#place, 'serve', []));
-    }
-    return this.#session.isIdle ? this.#session : null;
+    if (this.#link.start === undefined) return null;
+    if (this.#sessions.some(({ isUnwelcome }) => isUnwelcome)) return null;
+    this.#sessions = this.#sessions.filter(({ isOver }) => !isOver);
+    const idle = this.#sessions.find(({ isIdle }) => isIdle);
+    if (idle !== undefined) return idle;
+    if (this.#sessions.length === mostSessions) return null;
+    const session = new AgentSession(this.#link, verbCommand(this.#place, 'serve', []));
+    this.#sessions.push(session);
+    return session;
   }
 
   async #run(text: string, options: Omit<CallOptions, 'stdin'> & Partial<ExecOptions>): Promise<AgentAnswer> {

@@ -34,6 +34,7 @@ export class SshConnection {
   readonly #lost = new AbortController();
   readonly #commands = new Set<object>();
   #watch: NodeJS.Timeout | undefined;
+  #narrow = false;
   #retired = false;
   #ending = false;
 
@@ -83,7 +84,13 @@ export class SshConnection {
 
   /** From now on no more commands at once than run now: the server allows fewer sessions than usual. */
   narrow(): void {
+    this.#narrow = true;
     this.#slots.shrink(this.#commands.size);
+  }
+
+  /** Whether the server was found to allow fewer sessions than usual. */
+  get isNarrow(): boolean {
+    return this.#narrow;
   }
 
   /**

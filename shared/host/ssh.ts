@@ -112,6 +112,7 @@ class SshLink implements HostLink {
   async #start(command: string, lane: Lane, stop: AbortSignal): Promise<RunningCommand> {
     for (let refusals = 0; ; ) {
       const connection = await this.#connected(lane, stop);
+      if (connection.isNarrow) for (const tell of this.#lasting) tell();
       try {
         return await connection.start(`exec /bin/sh -c ${quote(command)}`, stop);
       } catch (error) {
@@ -120,10 +121,7 @@ class SshLink implements HostLink {
         refusals++;
         if (error.others === 0 && refusals >= lonelyRefusals) throw this.#sessionError(error);
         // The first refusal may only mean that sshd has not yet cleared away sessions that just ended.
-        if (refusals > 1) {
-          connection.narrow();
-          for (const tell of this.#lasting) tell();
-        }
+        if (refusals > 1) connection.narrow();
         await pause(20 * refusals, undefined, { signal: stop });
       }
     }

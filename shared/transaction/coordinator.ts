@@ -11,7 +11,15 @@ import { Heartbeat } from './heartbeat';
 import { renderPlan } from './host-plan';
 import { Migrator } from './migrator';
 import type { Outcome } from './outcome';
-import { commonVersion, componentSecrets, nextEpoch, requestedPlan, serviceTimeMs, versionOf } from './planning';
+import {
+  commonVersion,
+  componentSecrets,
+  neededArtifacts,
+  nextEpoch,
+  requestedPlan,
+  serviceTimeMs,
+  versionOf,
+} from './planning';
 import type { Recorder } from './recorder';
 import type { StagedArtifact, TransactionRequest } from './request';
 import { type HistoryEntry, type HostSnapshot, readSnapshot } from './snapshot';
@@ -158,7 +166,6 @@ export class Coordinator {
   async #open(): Promise<PhaseEvent> {
     const { fleet, recorder } = this.#ports;
     const { environment, owner, runner } = this.#request;
-    for (const host of this.#hosts) if (this.#neededOn(host).length > 0) fleet.expectUpload(host);
     const results = await recorder.phase(
       'open',
       () =>
@@ -205,7 +212,7 @@ export class Coordinator {
   }
 
   async #stageHost(host: string): Promise<HostResult> {
-    for (const artifact of this.#neededOn(host)) {
+    for (const artifact of neededArtifacts(this.#request, host)) {
       const uploaded = await this.#upload(host, artifact);
       if (uploaded.event !== 'ok') return uploaded;
     }
@@ -216,19 +223,6 @@ export class Coordinator {
       signal: this.#signal,
     });
     return one(result);
-  }
-
-  /** What a host has to be sent: each content once, and only what it does not have. */
-  #neededOn(host: string): StagedArtifact[] {
-    const { source, environment, snapshots } = this.#request;
-    if (source.kind !== 'artifacts') return [];
-    const blobs = snapshots.get(host)?.blobs;
-    const needed = new Map<string, StagedArtifact>();
-    for (const component of componentsOn(environment, host)) {
-      const artifact = source.artifacts.get(component.name);
-      if (artifact !== undefined && !blobs?.has(artifact.sha256)) needed.set(artifact.sha256, artifact);
-    }
-    return [...needed.values()];
   }
 
   async #upload(host: string, artifact: StagedArtifact): Promise<HostResult> {

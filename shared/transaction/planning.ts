@@ -215,3 +215,16 @@ export function serviceTimeMs(environment: Environment, host: string): number {
   );
   return (seconds + 30) * 1000;
 }
+
+/** What a host has to be sent: each content once, and only what it does not have. */
+export function neededArtifacts(request: TransactionRequest, host: string): StagedArtifact[] {
+  const { source, environment, snapshots } = request;
+  if (source.kind !== 'artifacts') return [];
+  const blobs = snapshots.get(host)?.blobs;
+  const needed = new Map<string, StagedArtifact>();
+  for (const component of componentsOn(environment, host)) {
+    const artifact = source.artifacts.get(component.name);
+    if (artifact !== undefined && !blobs?.has(artifact.sha256)) needed.set(artifact.sha256, artifact);
+  }
+  return [...needed.values()];
+}
