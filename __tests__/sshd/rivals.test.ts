@@ -113,17 +113,18 @@ describe('the same version twice', () => {
   });
 
   it('with other content: is deployed, beside the release that had its name', async () => {
+    expect(outcome(await site.deploy('3.0.0'))).toEqual([0, 'deployed']);
     const before = links(site);
     const service = readFileSync(join(site.first.root, 'current/service.js'));
-    const release = `${JSON.stringify({ version: '2.0.0', behaviour: 'well', build: 2 })}\n`;
-    await site.archive('2.0.0', file('service.js', service), file('release.json', release));
-    expect(outcome(await site.run('deploy', { version: '2.0.0' }))).toEqual([0, 'deployed']);
+    const release = `${JSON.stringify({ version: '3.0.0', behaviour: 'well', build: 2 })}\n`;
+    await site.archive('3.0.0', file('service.js', service), file('release.json', release));
+    expect(outcome(await site.run('deploy', { version: '3.0.0' }))).toEqual([0, 'deployed']);
     expect(links(site)).not.toEqual(before);
     for (const machine of site.machines) {
       expect(readFileSync(join(machine.root, 'current/release.json'), 'utf8')).toBe(release);
       for (const old of before) if (old !== undefined) expect(existsSync(join(site.first.root, old))).toBe(true);
     }
-    expect(outcome(await site.run('deploy', { version: '2.0.0' }))).toEqual([0, 'no-op']);
+    expect(outcome(await site.run('deploy', { version: '3.0.0' }))).toEqual([0, 'no-op']);
   });
 });
 
