@@ -165,6 +165,20 @@ broken() { # file: moved aside, never guessed at
   say broken "file=$1.broken"
 }
 
+is_root() { # asks the kernel, and once: `id` is a process
+  if [ -z "$effective_user" ]; then
+    while read -r key _ value _; do
+      if [ "$key" = Uid: ]; then
+        effective_user=$value
+        break
+      fi
+    done </proc/self/status
+    [ -n "$effective_user" ] || effective_user=$(id -u)
+  fi
+  [ "$effective_user" = 0 ]
+}
+effective_user=''
+
 make_folder() { # path...; asks before it calls mkdir, since a process costs a millisecond
   for folder_to_be in "$@"; do
     [ -d "$folder_to_be" ] || mkdir -p "$folder_to_be" 2>/dev/null || die no-rights "cannot create $folder_to_be as user $(id -un)" "path=$folder_to_be"
@@ -798,7 +812,7 @@ EOF
 
 arm_watcher() {
   watch_how=loop
-  if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemd-run >/dev/null 2>&1; then
+  if [ -d /run/systemd/system ] && is_root && command -v systemd-run >/dev/null 2>&1; then
     # Its own service, so that neither the end of the SSH session nor of its slice ends it; restarted if it is killed.
     # KillMode=process: services that a revert starts without systemd must outlive the watcher.
     if systemd-run --quiet --collect --unit="deploy-safeguard-lease-$txn-$epoch" -p Restart=on-failure -p RestartSec=1 \
@@ -813,7 +827,7 @@ arm_watcher() {
 
 install_boot_hook() { # after a reboot nobody else would revert what is switched and not confirmed
   boot_hook=none
-  if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ]; then
+  if [ -d /run/systemd/system ] && is_root; then
     hook_name=deploy-safeguard-$p_app-$p_environment.service
     hook_file=/etc/systemd/system/$hook_name
     before='' mounts=$ROOT
@@ -842,7 +856,9 @@ ExecStart=/bin/sh $ROOT/agent.sh --root $ROOT boot
 
 [Install]
 WantedBy=multi-user.target"
-    if [ "$(cat "$hook_file" 2>/dev/null)" != "$hook_text" ]; then
+    hook_before=''
+    if [ -f "$hook_file" ]; then while IFS= read -r line; do hook_before="$hook_before$line$NL"; done <"$hook_file"; fi
+    if [ "$hook_before" != "$hook_text$NL" ]; then
       printf '%s\n' "$hook_text" >"$hook_file.tmp" && mv -f "$hook_file.tmp" "$hook_file" && systemctl daemon-reload 9>&- || die boot-hook "cannot install $hook_file"
     fi
     if [ ! -e "/etc/systemd/system/multi-user.target.wants/$hook_name" ]; then
@@ -1898,13 +1914,13 @@ preflight_component() {
   fi
   if [ "$owner" != - ]; then
     id -u -- "${owner%%:*}" >/dev/null 2>&1 || problem owner-unknown "user ${owner%%:*} does not exist" "Create the user, or correct 'owner'."
-    [ "$(id -u)" = 0 ] || [ "${owner%%:*}" = "$(id -un)" ] || problem no-rights "only root can give files to ${owner%%:*}" "Set 'sudo: true' for the host."
+    is_root || [ "${owner%%:*}" = "$(id -un)" ] || problem no-rights "only root can give files to ${owner%%:*}" "Set 'sudo: true' for the host."
   fi
   if [ "$manager" = systemd ]; then
     if [ ! -d /run/systemd/system ]; then
       problem no-systemd "systemd does not run on this host" "Use another service manager for $name."
     else
-      [ "$(id -u)" = 0 ] || problem no-rights "user $(id -un) may not start and stop units" "Set 'sudo: true' for the host."
+      is_root || problem no-rights "user $(id -un) may not start and stop units" "Set 'sudo: true' for the host."
       for unit in $units; do
         unit_load=$(systemctl show -p LoadState --value -- "$unit" 2>/dev/null) || unit_load=unknown
         case $unit_load in
@@ -1948,6 +1964,7 @@ room() { # folder kilobytes inodes
 # a line `ds1<TAB>run`. What follows the answer is a line `ds1<TAB>done<TAB>ID<TAB>EXIT-CODE`. It saves every verb a
 # session of sshd, sudo and three shells.
 verb_serve() {
+  is_root || : # asked here, so that not every request asks
   while IFS= read -r call_line; do
     case $call_line in
       "ds1${TAB}call$TAB"*) ;;
