@@ -82,6 +82,7 @@ class Attempt {
 
   async run(via: Hop | null): Promise<Hop> {
     const transport = await Promise.race([via === null ? this.#dial() : this.#forward(via), this.#stopped]);
+    gatherWrites(transport);
     this.#transport = transport;
     this.#stage = 'handshake';
     const client = await this.#login(transport);
@@ -170,4 +171,24 @@ class Attempt {
     this.#hostKeyError = hostKeyError(host, this.#endpoint, presented, known, verdict, knownHosts.problems);
     return false;
   }
+}
+
+/**
+ * Sends what is written within one turn of the event loop in one go. ssh2 1.17 writes every packet in three pieces, and
+ * without Nagle's algorithm each piece would be a segment and a system call of its own.
+ */
+function gatherWrites(transport: Duplex): void {
+  const write = transport.write.bind(transport) as (...args: unknown[]) => boolean;
+  let gathering = false;
+  transport.write = (...args: unknown[]): boolean => {
+    if (!gathering) {
+      gathering = true;
+      transport.cork();
+      process.nextTick(() => {
+        gathering = false;
+        transport.uncork();
+      });
+    }
+    return write(...args);
+  };
 }
