@@ -1054,6 +1054,8 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   part=$ROOT/blobs/.$want.$$.part
   # shellcheck disable=SC2064 # the name is needed as it is now
   trap "rm -f '$part'" EXIT
+  # The end of a login ends what runs in it, and a shell that dies of a signal sets off no trap for its exit.
+  trap 'exit 1' HUP INT TERM
   written=yes
   { cat >"$part"; } 2>/dev/null || written=no
   # Who sends has to be heard out before he listens.
