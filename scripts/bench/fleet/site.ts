@@ -20,6 +20,8 @@ export function healthUrl(contestant: ContestantName, address: string): string {
 export function unitFile(contestant: ContestantName): string {
   return `[Unit]
 Description=Benchmark of ${contestant}
+# A benchmark restarts it more often than systemd takes for healthy.
+StartLimitIntervalSec=0
 
 [Service]
 WorkingDirectory=${rootOf(contestant)}/current
