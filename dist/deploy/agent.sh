@@ -126,22 +126,63 @@ fsync() { sync "$@" 2>/dev/null || sync; }
 # The file system of a folder at once: one by one, ten thousand files take sixteen times as long.
 fsync_tree() { sync -f "$1" 2>/dev/null || sync; }
 
+# Every pair is replaced at once or not at all, in their order; all files are in one folder.
+keep_all() { # file content [file content]...
+  keep_folder=${1%/*}
+  set_args=$#
+  while [ "$set_args" -gt 0 ]; do
+    printf '%s\n' "$2" 2>/dev/null >"$1.$$.tmp" || keep_failed "$1"
+    set -- "$@" "$1"
+    shift 2
+    set_args=$((set_args - 2))
+  done
+  for kept_file in "$@"; do set -- "$@" "$kept_file.$$.tmp"; shift; done
+  fsync "$@" || keep_failed "$1"
+  for kept_file in "$@"; do mv -f "$kept_file" "${kept_file%".$$.tmp"}" || keep_failed "$kept_file"; done
+  fsync "$keep_folder" || keep_failed "$keep_folder"
+}
+
+keep_failed() {
+  rm -f "$keep_folder"/*".$$.tmp"
+  die write-failed "cannot write $1: $(df -Pk "$keep_folder" 2>/dev/null | awk 'NR==2 {print $4 " kB free on " $6}')" "file=$1"
+}
+
 put() { # file content: replaced at once or not at all
   if printf '%s\n' "$2" 2>/dev/null >"$1.$$.tmp" && fsync "$1.$$.tmp" && mv -f "$1.$$.tmp" "$1" && fsync "${1%/*}"; then return 0; fi
   rm -f "$1.$$.tmp"
   return 1
 }
 
-keep() { put "$1" "$2" || die write-failed "cannot write $1: $(df -Pk "${1%/*}" 2>/dev/null | awk 'NR==2 {print $4 " kB free on " $6}')" "file=$1"; }
+keep() { keep_all "$1" "$2"; }
 
-get() { # file -> $got, empty when the file is not there
-  got=
-  if [ -f "$1" ]; then IFS= read -r got <"$1" || :; fi
+get() { # file -> $got, empty when the file is not there, and $got_file, whether it is
+  got='' got_file=no
+  if [ -f "$1" ]; then { got_file=yes && IFS= read -r got || :; } 2>/dev/null <"$1" || :; fi
 }
 
 broken() { # file: moved aside, never guessed at
   mv -f "$1" "$1.broken" 2>/dev/null || :
   say broken "file=$1.broken"
+}
+
+is_root() { # asks the kernel, and once: `id` is a process
+  if [ -z "$effective_user" ]; then
+    while read -r key _ value _; do
+      if [ "$key" = Uid: ]; then
+        effective_user=$value
+        break
+      fi
+    done </proc/self/status
+    [ -n "$effective_user" ] || effective_user=$(id -u)
+  fi
+  [ "$effective_user" = 0 ]
+}
+effective_user=''
+
+make_folder() { # path...; asks before it calls mkdir, since a process costs a millisecond
+  for folder_to_be in "$@"; do
+    [ -d "$folder_to_be" ] || mkdir -p "$folder_to_be" 2>/dev/null || die no-rights "cannot create $folder_to_be as user $(id -un)" "path=$folder_to_be"
+  done
 }
 
 is_number() {
@@ -157,6 +198,7 @@ is_name() { # what may become part of a path
   esac
 }
 
+stamped=''
 # Lines of the journal that follow each other within a second share one `date`: the process costs more than the line.
 stamp() { # -> $stamped
   uptime_cs
@@ -178,7 +220,7 @@ journal() { # what detail: for people; state files decide
 
 lock() { # seconds to wait
   need flock
-  mkdir -p "$ROOT" 2>/dev/null || die no-rights "cannot create $ROOT as user $(id -un)" "path=$ROOT"
+  make_folder "$ROOT"
   # In a subshell first: a failing redirection of `exec` would end the script without an answer.
   # Closed to others: whoever can open a file can lock it, and so keep every deployment and every way back waiting.
   (umask 077 && : >>"$ROOT/lock" && : >>"$ROOT/lease.lock") 2>/dev/null || die no-rights "cannot write in $ROOT as user $(id -un)" "path=$ROOT"
@@ -194,9 +236,10 @@ lock() { # seconds to wait
 
 load() { # reads everything that verbs decide on
   get "$ROOT/epoch"
-  epoch=${got:-0}
+  epoch=$got
   if ! is_number "$epoch"; then
-    broken "$ROOT/epoch"
+    # A power cut may leave a file that is there and empty.
+    if [ "$got_file" = yes ]; then broken "$ROOT/epoch"; fi
     epoch=0
   fi
 
@@ -223,6 +266,8 @@ EOF
       broken "$ROOT/lease"
       lease_txn=
     fi
+  elif [ "$got_file" = yes ]; then
+    broken "$ROOT/lease"
   fi
 
   get "$ROOT/active"
@@ -247,6 +292,8 @@ EOF
       broken "$ROOT/active"
       active=
     fi
+  elif [ "$got_file" = yes ]; then
+    broken "$ROOT/active"
   fi
 }
 
@@ -268,17 +315,19 @@ lease_lock() {
   done
 }
 
-write_lease() { # seconds seq; under the lease lock
+new_lease() { # seconds seq -> $lease_line; under the lease lock
   read_boot
   uptime_cs
   lease_length=$1 lease_seq=$2
   lease_until=$((uptime + lease_length * 100))
-  lease_ends=$(date -u -d "@$(($(date +%s) + lease_length))" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo unknown)
-  keep "$ROOT/lease" "$lease_txn$TAB$epoch$TAB$lease_until$TAB$boot$TAB$lease_length$TAB$lease_seq$TAB$lease_since$TAB$lease_ends$TAB${lease_owner:--}$TAB${lease_runner:--}$TAB."
+  # Not every date understands the first.
+  lease_ends=$(date -u -d "+$lease_length seconds" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null ||
+    date -u -d "@$(($(date +%s) + lease_length))" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo unknown)
+  lease_line="$lease_txn$TAB$epoch$TAB$lease_until$TAB$boot$TAB$lease_length$TAB$lease_seq$TAB$lease_since$TAB$lease_ends$TAB${lease_owner:--}$TAB${lease_runner:--}$TAB."
 }
 
 drop_lease() { # under its own lock too: a renewal that has been checked and not yet written would bring it back
-  { lease_lock && rm -f "$ROOT/lease"; } 8>>"$ROOT/lease.lock"
+  { lease_lock && rm -f "$ROOT/lease" "$ROOT"/lease.*.tmp; } 8>>"$ROOT/lease.lock"
 }
 
 # ---------------------------------------------------------------- the plan
@@ -290,12 +339,25 @@ drop_lease() { # under its own lock too: a renewal that has been checked and not
 #   unit NAME UNIT
 #   command NAME start|stop|status|run TEXT
 #   uses NAME SECRET
-read_plan() { # file; sets p_KEY and c<i>_...
-  components=0
-  p_app=- p_environment=- p_version=- p_action=- p_host=- p_ledger=- p_hosts=- p_local=- p_lease=30 p_keep=5 p_captures=- p_forensics=- p_transaction=-
+load_plan() { # file
   [ -f "$1" ] || die plan-missing "the plan $1 is missing"
+  # shellcheck disable=SC2094 # it is only read
+  read_plan "the plan $1" <"$1"
+}
+
+read_plan() { # words for what is on standard input; sets p_KEY and c<i>_..., and $plan_text
+  plan_name=$1 plan_text='' components=0
+  p_app=- p_environment=- p_version=- p_action=- p_host=- p_ledger=- p_hosts=- p_local=- p_lease=30 p_keep=5 p_captures=- p_forensics=- p_transaction=-
   plan_end=no
-  while IFS=$TAB read -r kind f1 f2 f3 f4 f5 f6 f7 f8 f9; do
+  while IFS= read -r plan_line; do
+    plan_text="$plan_text$plan_line$NL"
+    set -f
+    IFS=$TAB
+    # shellcheck disable=SC2086 # split on purpose
+    set -- $plan_line
+    unset IFS
+    set +f
+    kind=${1:-} f1=${2:-} f2=${3:-} f3=${4:-} f4=${5:-} f5=${6:-} f6=${7:-} f7=${8:-} f8=${9:-} f9=${10:-}
     case $kind in
       set)
         unescape "$f2"
@@ -336,14 +398,14 @@ read_plan() { # file; sets p_KEY and c<i>_...
       end) plan_end=yes ;;
       *) die plan-invalid "unknown record in the plan: $kind" ;;
     esac
-  done <"$1"
+  done
   # A plan that was cut off must not pass for a shorter one.
-  [ "$plan_end" = yes ] || die plan-invalid "the plan $1 is cut off"
+  [ "$plan_end" = yes ] || die plan-invalid "$plan_name is cut off"
 }
 
 same_component() {
-  eval "plan_name=\$c${components}_name"
-  [ "$plan_name" = "$1" ] || die plan-invalid "records of component $1 are out of order in the plan"
+  eval "plan_component=\$c${components}_name"
+  [ "$plan_component" = "$1" ] || die plan-invalid "records of component $1 are out of order in the plan"
 }
 
 component() { # index -> $name $croot $sha $format $release $owner $vfile $bytes $entries $manager $when $limit $units
@@ -353,12 +415,15 @@ component() { # index -> $name $croot $sha $format $release $owner $vfile $bytes
   if [ "$release" = - ]; then release=$p_transaction; fi
 }
 
-stdin_plan() { # plan on standard input -> temporary file, read
-  stdin_file=$(mktemp "${TMPDIR:-/tmp}/deploy-safeguard.XXXXXX") || die no-space "cannot create a temporary file"
-  # shellcheck disable=SC2064 # the name is needed as it is now
-  trap "rm -f '$stdin_file'" EXIT
-  cat >"$stdin_file"
-  read_plan "$stdin_file"
+rest_of_input() { # -> $rest, without newlines at its end
+  rest=''
+  while IFS= read -r rest_line || [ -n "$rest_line" ]; do rest="$rest$rest_line$NL"; done
+  while :; do
+    case $rest in
+      *"$NL") rest=${rest%"$NL"} ;;
+      *) break ;;
+    esac
+  done
 }
 
 # Secrets arrive as `secret NAME VALUE` lines. They live in shell variables only and reach one command's environment.
@@ -409,11 +474,22 @@ choose_hasher() { # -> $hasher
 }
 
 # Lines `HASH  NAME` or `HASH *NAME`, which `sha256sum -c` reads alike. It alone is sure to escape odd names.
-checksums() { # folder
-  choose_hasher
-  if [ -n "$(find "$1" -name "*[\\\\$NL]*" | head -n 1)" ]; then hasher=sha256sum; fi
+checksums() { # folder file
+  hasher=sha256sum
+  if command -v openssl >/dev/null 2>&1; then hasher='openssl dgst -sha256 -r'; fi
+  if [ -n "$(find "$1" -name "*[\\\\$NL]*")" ]; then hasher=sha256sum; fi
   # shellcheck disable=SC2086 # split on purpose
-  (cd "$1" && find . -type f -exec $hasher {} +)
+  if (cd "$1" && find . -type f -exec $hasher {} +) >"$2" 2>/dev/null && well_formed_sums "$2"; then return 0; fi
+  (cd "$1" && find . -type f -exec sha256sum {} +) >"$2"
+}
+
+well_formed_sums() { # file: an openssl that knows no -r, or may not hash, is found out here
+  [ -s "$1" ] || return 0
+  IFS= read -r first_sum <"$1" || return 1
+  case ${first_sum#????????????????????????????????????????????????????????????????} in
+    ' *./'* | '  ./'*) ;;
+    *) return 1 ;;
+  esac
 }
 
 release_intact() { # root id
@@ -449,7 +525,7 @@ current_of() { # root -> $link_kind (none|release|foreign|directory) $link_text 
 }
 
 point_current() { # root link-text; atomic: a unique temporary link, then rename over the old one
-  rm -f "$1/.current.$txn" 2>/dev/null
+  if [ -L "$1/.current.$txn" ]; then rm -f "$1/.current.$txn"; fi
   ln -s "$2" "$1/.current.$txn" && mv -T "$1/.current.$txn" "$1/current" && fsync "$1"
 }
 
@@ -495,7 +571,7 @@ logged() { # text -> $why, the end of what it printed; a start or stop command, 
 
 open_log() { # -> $log_file of component $name; applications print what not everybody may read
   log_file=$ROOT/log/$name.log
-  (umask 077 && mkdir -p "$ROOT/log" && : >>"$log_file") 2>/dev/null || :
+  if [ ! -f "$log_file" ]; then (umask 077 && mkdir -p "$ROOT/log" && : >>"$log_file") 2>/dev/null || :; fi
   if [ -f "$log_file" ] && [ "$(wc -c <"$log_file")" -gt 10485760 ]; then
     mv -f "$log_file" "$log_file.1"
     (umask 077 && : >>"$log_file") 2>/dev/null || :
@@ -558,8 +634,8 @@ process_start() {
   process_pid
   [ -z "$pid" ] || return 0
   need setsid
-  mkdir -p "$ROOT/run"
-  rm -f "$ROOT/run/$name.pid"
+  make_folder "$ROOT/run"
+  if [ -f "$ROOT/run/$name.pid" ]; then rm -f "$ROOT/run/$name.pid"; fi
   open_log
   # The process records itself before it becomes the application, so that none is ever running unknown to us.
   # shellcheck disable=SC2016 # expanded by the inner shell
@@ -736,7 +812,7 @@ EOF
 
 arm_watcher() {
   watch_how=loop
-  if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemd-run >/dev/null 2>&1; then
+  if [ -d /run/systemd/system ] && is_root && command -v systemd-run >/dev/null 2>&1; then
     # Its own service, so that neither the end of the SSH session nor of its slice ends it; restarted if it is killed.
     # KillMode=process: services that a revert starts without systemd must outlive the watcher.
     if systemd-run --quiet --collect --unit="deploy-safeguard-lease-$txn-$epoch" -p Restart=on-failure -p RestartSec=1 \
@@ -751,7 +827,7 @@ arm_watcher() {
 
 install_boot_hook() { # after a reboot nobody else would revert what is switched and not confirmed
   boot_hook=none
-  if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ]; then
+  if [ -d /run/systemd/system ] && is_root; then
     hook_name=deploy-safeguard-$p_app-$p_environment.service
     hook_file=/etc/systemd/system/$hook_name
     before='' mounts=$ROOT
@@ -780,7 +856,9 @@ ExecStart=/bin/sh $ROOT/agent.sh --root $ROOT boot
 
 [Install]
 WantedBy=multi-user.target"
-    if [ "$(cat "$hook_file" 2>/dev/null)" != "$hook_text" ]; then
+    hook_before=''
+    if [ -f "$hook_file" ]; then while IFS= read -r line; do hook_before="$hook_before$line$NL"; done <"$hook_file"; fi
+    if [ "$hook_before" != "$hook_text$NL" ]; then
       printf '%s\n' "$hook_text" >"$hook_file.tmp" && mv -f "$hook_file.tmp" "$hook_file" && systemctl daemon-reload 9>&- || die boot-hook "cannot install $hook_file"
     fi
     if [ ! -e "/etc/systemd/system/multi-user.target.wants/$hook_name" ]; then
@@ -824,7 +902,7 @@ lease_ended() { # reason
       set_state reverted || :
       ;;
     switching | switched | reverting | revert-failed)
-      read_plan "$ROOT/txn/$active/plan"
+      load_plan "$ROOT/txn/$active/plan"
       if [ -f "$ROOT/txn/$active/no-return" ] && [ "$state" != reverting ]; then
         critical "a migration without an undo was applied and nobody confirmed the new version: it stays until a person decides"
         set_state halted || :
@@ -903,7 +981,7 @@ verb_open() {
   arg lease
   want_lease=$value
   is_number "$want_lease" || refuse bad-call "bad lease"
-  stdin_plan
+  read_plan "the plan on standard input"
   lock "${a_wait:-10}"
   load
   txn=$new_txn
@@ -924,8 +1002,8 @@ verb_open() {
 
   # A reserve that the way back can free when the disk has become full.
   [ -f "$ROOT/reserve" ] || head -c 65536 /dev/zero >"$ROOT/reserve" || die no-space "no space in $ROOT"
-  mkdir -p "$ROOT/txn/$txn" "$ROOT/blobs" || die no-rights "cannot write in $ROOT"
-  cat "$stdin_file" >"$ROOT/txn/$txn/plan" || die no-space "cannot write the plan"
+  mkdir -p "$ROOT/txn/$txn" || die no-rights "cannot write in $ROOT"
+  printf '%s' "$plan_text" >"$ROOT/txn/$txn/plan" || die no-space "cannot write the plan"
   previous=
   i=0
   while [ "$i" -lt "$components" ]; do
@@ -940,15 +1018,19 @@ verb_open() {
   # Nothing reads this folder before `active` names it, so its first files need no rename, only to be on the disk by then.
   printf '%s\n' "$previous" >"$ROOT/txn/$txn/previous" && echo open >"$ROOT/txn/$txn/state" || die no-space "cannot write in $ROOT/txn/$txn"
   fsync "$ROOT/txn/$txn/plan" "$ROOT/txn/$txn/previous" "$ROOT/txn/$txn/state" "$ROOT/txn/$txn" "$ROOT/txn"
-  if [ "${SELF%/*}" = "$ROOT" ]; then
+  # shellcheck disable=SC3013 # where `-ef` is not known, the link is made anew
+  if [ "${SELF%/*}" = "$ROOT" ] && ! [ "$ROOT/agent.sh" -ef "$SELF" ] 2>/dev/null; then
     ln -s "${SELF##*/}" "$ROOT/agent.sh.$$" && mv -T "$ROOT/agent.sh.$$" "$ROOT/agent.sh" || die write-failed "cannot write in $ROOT"
   fi
   install_boot_hook
   epoch=$want_epoch
-  keep "$ROOT/epoch" "$epoch"
-  lease_txn=$txn lease_since=$(now_iso) lease_owner=${a_owner:--} lease_runner=${a_runner:--}
-  { lease_lock && write_lease "$want_lease" 0; } 8>>"$ROOT/lease.lock"
-  keep "$ROOT/active" "$txn"
+  stamp
+  lease_txn=$txn lease_since=$stamped lease_owner=${a_owner:--} lease_runner=${a_runner:--}
+  {
+    lease_lock
+    new_lease "$want_lease" 0
+    keep_all "$ROOT/epoch" "$epoch" "$ROOT/lease" "$lease_line" "$ROOT/active" "$txn"
+  } 8>>"$ROOT/lease.lock"
   active=$txn
   state=open
   journal opened "owner=$lease_owner runner=$lease_runner lease=$want_lease"
@@ -964,7 +1046,7 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   esac
   arg bytes
   size=$value
-  mkdir -p "$ROOT/blobs" 2>/dev/null || die no-rights "cannot create $ROOT/blobs as user $(id -un)"
+  make_folder "$ROOT/blobs"
   if [ -f "$ROOT/blobs/$want" ]; then
     cat >/dev/null
     finish already=yes
@@ -972,13 +1054,20 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   part=$ROOT/blobs/.$want.$$.part
   # shellcheck disable=SC2064 # the name is needed as it is now
   trap "rm -f '$part'" EXIT
-  # Hashed while it arrives. tee goes on after a failed write, so the size on disk is compared as well.
-  choose_hasher
-  found=$(tee "$part" 2>/dev/null | $hasher) || die receive-failed "the upload failed"
-  found=${found%% *}
+  # The end of a login ends what runs in it, and a shell that dies of a signal sets off no trap for its exit.
+  trap 'exit 1' HUP INT TERM
+  written=yes
+  { cat >"$part"; } 2>/dev/null || written=no
+  # Who sends has to be heard out before he listens.
+  [ "$written" = yes ] || cat >/dev/null
   got_size=$(wc -c <"$part" 2>/dev/null || echo 0)
   got_size=$((got_size))
-  if [ "$found" = "$want" ] && [ "$got_size" != "$size" ]; then die no-space "no space for the artifact: $got_size of $size bytes fit in $ROOT/blobs"; fi
+  [ "$written" = yes ] || die no-space "no space for the artifact: $got_size of $size bytes fit in $ROOT/blobs"
+  [ "$got_size" = "$size" ] || die upload-damaged "the artifact arrived damaged: $got_size of $size bytes"
+  # Hashed once it is there: through a pipe beside the file it costs three times as much processor time.
+  choose_hasher
+  found=$($hasher <"$part") || die receive-failed "the artifact cannot be read again"
+  found=${found%% *}
   [ "$found" = "$want" ] || die upload-damaged "the artifact arrived damaged: sha256 $found instead of $want ($got_size of $size bytes)"
   fsync "$part"
   mv -f "$part" "$ROOT/blobs/$want"
@@ -994,7 +1083,7 @@ verb_stage() {
     *) wrong_state ;;
   esac
   needs_lease
-  read_plan "$ROOT/txn/$txn/plan"
+  load_plan "$ROOT/txn/$txn/plan"
   journal begin
   i=0
   while [ "$i" -lt "$components" ]; do
@@ -1014,9 +1103,9 @@ stage_component() {
   [ "$sha" != - ] || die release-missing "release $release of $name is not on this host" "component=$name"
   blob=$ROOT/blobs/$sha
   [ -f "$blob" ] || die blob-missing "the artifact of $name is not on this host" "component=$name"
-  mkdir -p "$croot/releases/.meta" || die no-rights "cannot create $croot/releases" "component=$name"
+  make_folder "$croot/releases/.meta"
   partial=$croot/releases/.partial.$txn
-  rm -rf "$partial"
+  if [ -e "$partial" ]; then rm -rf "$partial"; fi
   mkdir "$partial" || die no-rights "cannot write in $croot/releases" "component=$name"
   case $format in
     tar) unpack_error=$(tar -xopf "$blob" -C "$partial" 2>&1 9>&-) ;;
@@ -1030,12 +1119,13 @@ stage_component() {
   chmod 755 "$partial"
   if [ "$owner" != - ]; then chown -Rh "$owner" "$partial" 2>/dev/null || { rm -rf "$partial" && die no-rights "cannot give the files of $name to $owner" "component=$name"; }; fi
   # Reading for the checksums and writing to the disk go on side by side. What reads keeps the lock until it ends.
-  checksums "$partial" >"$croot/releases/.meta/$release.sums" &
+  checksums "$partial" "$croot/releases/.meta/$release.sums" &
   sums=$!
   fsync_tree "$partial"
   wait "$sums" || die no-space "cannot record the checksums of $name" "component=$name"
   fsync "$croot/releases/.meta/$release.sums"
-  keep "$croot/releases/.meta/$release" "$p_version$TAB$sha$TAB$(now_iso)"
+  stamp
+  keep "$croot/releases/.meta/$release" "$p_version$TAB$sha$TAB$stamped"
   mv -T "$partial" "$croot/releases/$release" || die unpack-failed "cannot put release $release of $name in place" "component=$name"
   fsync "$croot/releases"
   journal staged "$name"
@@ -1051,7 +1141,7 @@ verb_switch() { # one component
     *) wrong_state ;;
   esac
   needs_lease
-  read_plan "$ROOT/txn/$txn/plan"
+  load_plan "$ROOT/txn/$txn/plan"
   read_secrets
   found=no
   i=0
@@ -1073,8 +1163,9 @@ verb_switch() { # one component
     release_complete "$croot" "$release" || die release-missing "release $release of $name is not complete" "component=$name"
     # shellcheck disable=SC2086 # split on purpose
     have_secrets $uses || refuse secret-missing "the commands of $name need secrets that were not given:$uses" "component=$name"
-    [ "$state" = switching ] || set_state switching || die write-failed "cannot record the state"
-    keep "$ROOT/txn/$txn/begun.$name" yes
+    # That it is there is all that it says, so it needs no rename; it reaches the disk with the state.
+    : >"$ROOT/txn/$txn/begun.$name" || die write-failed "cannot write in $ROOT/txn/$txn"
+    if [ "$state" = switching ]; then fsync "$ROOT/txn/$txn"; else set_state switching || die write-failed "cannot record the state"; fi
     journal begin "$name"
     previous_of "$name"
     started_how=again
@@ -1089,7 +1180,7 @@ verb_switch() { # one component
     point_current "$croot" "releases/$release" || die switch-failed "cannot switch $croot/current to release $release" "component=$name"
     journal linked "$name"
     service_start "$started_how" || die start-failed "$why" "component=$name"
-    keep "$ROOT/txn/$txn/done.$name" yes
+    : >"$ROOT/txn/$txn/done.$name" || die write-failed "cannot write in $ROOT/txn/$txn"
     journal end "$name"
   fi
   i=0 missing=no
@@ -1098,7 +1189,7 @@ verb_switch() { # one component
     component "$i"
     [ -f "$ROOT/txn/$txn/done.$name" ] || missing=yes
   done
-  if [ "$missing" = no ]; then set_state switched || die write-failed "cannot record the state"; fi
+  if [ "$missing" = yes ]; then fsync "$ROOT/txn/$txn"; else set_state switched || die write-failed "cannot record the state"; fi
   finish "state=$state"
 }
 
@@ -1135,7 +1226,8 @@ verb_renew() {
     if [ "$want_seq" = "$lease_seq" ]; then finish "state=$state" already=yes; fi
     # A renewal that was delayed on the way must not lengthen a lease after a later one: the vote counts on its order.
     [ "$want_seq" -gt "$lease_seq" ] || refuse late "renewal $want_seq comes after $lease_seq" "state=$state"
-    write_lease "$lease_length" "$want_seq"
+    new_lease "$lease_length" "$want_seq"
+    keep "$ROOT/lease" "$lease_line"
   } 8>>"$ROOT/lease.lock"
   finish "state=$state"
 }
@@ -1183,7 +1275,7 @@ verb_confirm() {
 verb_revert() {
   if [ -z "${a_txn-}" ]; then revert_by_hand; fi
   member
-  read_plan "$ROOT/txn/$txn/plan"
+  load_plan "$ROOT/txn/$txn/plan"
   read_secrets
   case $state in
     reverted) finish state=reverted already=yes ;;
@@ -1212,7 +1304,7 @@ revert_by_hand() {
   load
   [ -n "$active" ] || refuse not-open "no transaction is open on this host: nothing to revert"
   txn=$active
-  read_plan "$ROOT/txn/$txn/plan"
+  load_plan "$ROOT/txn/$txn/plan"
   if [ "$state" = reverted ]; then finish state=reverted already=yes; fi
   if [ "$state" = confirmed ]; then refuse decided "transaction $txn is confirmed: use the rollback action, or deploy the older version"; fi
   epoch=$((epoch + 1))
@@ -1316,7 +1408,7 @@ verb_resume() { # roll forward: reverted by its own lease although the ledger ha
     *) wrong_state ;;
   esac
   needs_lease
-  read_plan "$ROOT/txn/$txn/plan"
+  load_plan "$ROOT/txn/$txn/plan"
   i=0
   while [ "$i" -lt "$components" ]; do
     i=$((i + 1))
@@ -1352,9 +1444,13 @@ verb_fence() { # from here on the old coordinator is powerless
     refuse fenced "epoch $want_epoch is over: this host is at epoch $epoch" "epoch=$epoch"
   fi
   epoch=$want_epoch
-  keep "$ROOT/epoch" "$epoch"
-  lease_txn=$txn lease_since=$(now_iso) lease_owner=${a_owner:--} lease_runner=${a_runner:--}
-  { lease_lock && write_lease "$want_lease" 0; } 8>>"$ROOT/lease.lock"
+  stamp
+  lease_txn=$txn lease_since=$stamped lease_owner=${a_owner:--} lease_runner=${a_runner:--}
+  {
+    lease_lock
+    new_lease "$want_lease" 0
+    keep_all "$ROOT/epoch" "$epoch" "$ROOT/lease" "$lease_line"
+  } 8>>"$ROOT/lease.lock"
   if [ -n "$active" ]; then
     txn=$active
     journal fenced "owner=$lease_owner"
@@ -1394,7 +1490,7 @@ verb_migrate() { # text on standard input after the secrets
   is_number "$limit" || refuse bad-call "bad timeout"
   read_secrets
   text=$(cat)
-  read_plan "$ROOT/txn/$txn/plan"
+  load_plan "$ROOT/txn/$txn/plan"
   uses=$secret_names name=migration release=$p_transaction croot=$ROOT/txn/$txn
   journal begin "migration ${a_name:-} ${a_step:-}"
   # The lock is held to its end, so that nobody undoes a migration that still runs.
@@ -1416,7 +1512,7 @@ verb_close() { # history line on standard input
     *) wrong_state ;;
   esac
   IFS= read -r history || history=
-  read_plan "$ROOT/txn/$txn/plan"
+  load_plan "$ROOT/txn/$txn/plan"
   journal begin close
   if [ -n "$history" ]; then append_history; fi
   # Both endings were verified by health checks; any other keeps what tells a person to look.
@@ -1428,8 +1524,9 @@ verb_close() { # history line on standard input
     i=$((i + 1))
     component "$i"
     # Also what a transaction left that was killed: nobody else works here while this one holds the lock.
-    rm -rf "$croot/releases"/.partial.*
-    rm -f "$croot"/.current.*
+    for leftover in "$croot/releases"/.partial.* "$croot"/.current.*; do
+      if [ -e "$leftover" ] || [ -L "$leftover" ]; then rm -rf "$leftover"; fi
+    done
     if [ "$ended" = new ]; then
       if [ "$vfile" != - ]; then keep "$croot/$vfile" "$p_version"; fi
     elif [ "$release" = "$txn" ]; then
@@ -1448,8 +1545,9 @@ verb_close() { # history line on standard input
   prune_blobs
   prune_transactions
   drop_lease
-  # The last step: until here the next run finds the transaction and finishes it.
-  rm -f "$ROOT/active"
+  # The last step: until here the next run finds the transaction and finishes it. Before it goes what agents were writing
+  # when they were killed, as logind does with what a login leaves.
+  rm -f "$ROOT"/*.tmp "$ROOT"/agent.sh.* "$ROOT/txn/$txn"/*.tmp "$ROOT/active"
   fsync "$ROOT"
   # What is left here goes into the report: nobody has to ask again.
   say host state=idle
@@ -1470,15 +1568,26 @@ append_history() {
 
 prune_releases() { # the newest $p_keep stay, and always current and the way back
   current_of "$croot"
-  kept=0
-  # Release ids begin with their time, so the order of names is the order of age.
-  # shellcheck disable=SC2010 # the names are release ids of our own making
-  for id in $(ls -1 "$croot/releases/.meta" 2>/dev/null | grep -v '\.sums$' | sort -r); do
-    kept=$((kept + 1))
-    if [ "$kept" -le "$p_keep" ] || [ "$id" = "$link_id" ] || [ "$id" = "${previous##*/}" ]; then continue; fi
-    rm -rf "$croot/releases/$id"
-    rm -f "$croot/releases/.meta/$id" "$croot/releases/.meta/$id.sums"
+  # Release ids begin with their time, so the order of names, in which the shell expands them, is the order of age.
+  too_many=$((-p_keep))
+  for meta in "$croot/releases/.meta"/*; do
+    if is_release_meta "$meta"; then too_many=$((too_many + 1)); fi
   done
+  for meta in "$croot/releases/.meta"/*; do
+    [ "$too_many" -gt 0 ] || break
+    is_release_meta "$meta" || continue
+    too_many=$((too_many - 1))
+    id=${meta##*/}
+    if [ "$id" = "$link_id" ] || [ "$id" = "${previous##*/}" ]; then continue; fi
+    rm -rf "$croot/releases/$id"
+    rm -f "$meta" "$meta.sums"
+  done
+}
+
+is_release_meta() {
+  case $1 in
+    */'*' | *.sums | *.tmp) return 1 ;;
+  esac
 }
 
 prune_blobs() {
@@ -1493,20 +1602,29 @@ prune_blobs() {
     done
     [ "$used" = yes ] || rm -f "$blob"
   done
+  # A receiver that was killed could not clean up; parts of several of them fill a disk. Its process number is in the name.
+  for part in "$ROOT/blobs"/.*.part; do
+    [ -f "$part" ] || continue
+    receiver=${part%.part}
+    kill -0 "${receiver##*.}" 2>/dev/null || rm -f "$part"
+  done
   find "$ROOT/blobs" -name '.*.part' -mmin +1440 -exec rm -f {} + 2>/dev/null || :
 }
 
 prune_transactions() { # the last twenty stay for people and for recovery of a host that was away
-  # shellcheck disable=SC2012 # transaction ids hold no odd characters
-  for old in $(ls -1 "$ROOT/txn" | sort -r | tail -n +21); do
-    [ "$old" = "$txn" ] || rm -rf "$ROOT/txn/$old"
+  too_many=-20
+  for old in "$ROOT/txn"/*; do too_many=$((too_many + 1)); done
+  for old in "$ROOT/txn"/*; do
+    [ "$too_many" -gt 0 ] || break
+    too_many=$((too_many - 1))
+    [ "${old##*/}" = "$txn" ] || rm -rf "$old"
   done
 }
 
 verb_critical() { # by the coordinator: a rollback that failed as a whole
   member
   arg message
-  read_plan "$ROOT/txn/$txn/plan"
+  load_plan "$ROOT/txn/$txn/plan"
   critical "$value"
   finish "state=$state"
 }
@@ -1528,7 +1646,7 @@ verb_save() { # the state capture, a JSON text on standard input
 
 verb_forensics() { # logs, states and files of the release that failed
   member
-  read_plan "$ROOT/txn/$txn/plan"
+  load_plan "$ROOT/txn/$txn/plan"
   secret_names=
   # A rollback saves what it is about to leave, not what it goes to.
   failed_version=${a_version:-$p_version}
@@ -1581,13 +1699,14 @@ component_logs() { # lines
 verb_status() {
   load
   read_boot
+  stamp
   machine=-
   if [ -r /etc/machine-id ]; then IFS= read -r machine </etc/machine-id || :; fi
   init=none
   if [ -d /run/systemd/system ]; then init=systemd; fi
   busy=no
   if [ -e "$ROOT/lock" ] && [ -r "$ROOT/lock" ] && command -v flock >/dev/null 2>&1 && ! flock -n "$ROOT/lock" true 2>/dev/null; then busy=yes; fi
-  say host "epoch=$epoch" "state=$state" "active=$active" "boot=$boot" "machine=$machine" "init=$init" "user=$(id -un)" "busy=$busy" "now=$(now_iso)"
+  say host "epoch=$epoch" "state=$state" "active=$active" "boot=$boot" "machine=$machine" "init=$init" "user=$(id -un)" "busy=$busy" "now=$stamped"
   if [ -n "$lease_txn" ]; then
     say lease "transaction=$lease_txn" "epoch=$lease_epoch" "alive=$lease_alive" "left=$lease_left" "owner=$lease_owner" "runner=$lease_runner" "since=$lease_since" "ends=$lease_ends" "length=$lease_length"
   fi
@@ -1628,7 +1747,7 @@ verb_status() {
   for blob in "$ROOT/blobs"/*; do if [ -f "$blob" ]; then say blob "sha=${blob##*/}"; fi; done
   # Somebody at the keyboard gives no plan; a coordinator always does.
   if [ "${a_plan:-no}" = yes ]; then
-    stdin_plan
+    read_plan "the plan on standard input"
     say_components
   fi
   finish
@@ -1650,9 +1769,7 @@ say_components() {
     say component "name=$name" "kind=$link_kind" "release=${link_id:--}" "version=$m_version" "sha=$m_sha" "file-version=$file_version"
     for meta in "$croot/releases/.meta"/*; do
       id=${meta##*/}
-      case $id in
-        '*' | *.sums | *.tmp) continue ;;
-      esac
+      is_release_meta "$meta" || continue
       if release_complete "$croot" "$id"; then
         release_meta "$croot" "$id"
         say release "component=$name" "id=$id" "version=$m_version" "sha=$m_sha" "created=$m_created"
@@ -1666,7 +1783,7 @@ say_components() {
 
 verb_probe() { # secrets first, then the plan
   read_secrets
-  stdin_plan
+  read_plan "the plan on standard input"
   i=0
   while [ "$i" -lt "$components" ]; do
     i=$((i + 1))
@@ -1682,7 +1799,7 @@ verb_probe() { # secrets first, then the plan
 
 verb_capture() { # probe and the system's facts
   read_secrets
-  stdin_plan
+  read_plan "the plan on standard input"
   i=0
   while [ "$i" -lt "$components" ]; do
     i=$((i + 1))
@@ -1691,13 +1808,16 @@ verb_capture() { # probe and the system's facts
   done
   say_components
   read -r load1 load5 load15 _ </proc/loadavg
-  since=$(uptime -s 2>/dev/null || echo -)
-  # `uptime -s` speaks local time; the difference to now does not.
-  uptime_cs
-  boot_time_s=$(($(date +%s) - uptime / 100))
-  since=$(date -u -d "@$boot_time_s" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo "$since")
-  disk=$(df -Pk / | awk 'NR==2 {print $5}')
-  say system "uptime-since=$since" "load1=$load1" "load5=$load5" "load15=$load15" "disk=$disk" "timestamp=$(now_iso)" "hostname=$(hostname 2>/dev/null || uname -n)"
+  boot_time_s=0
+  while read -r key value _; do
+    if [ "$key" = btime ]; then boot_time_s=$value; fi
+  done </proc/stat
+  since=$(date -u -d "@$boot_time_s" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo -)
+  disk_column -Pk / 5
+  disk=$column
+  IFS= read -r host_name </proc/sys/kernel/hostname || host_name=-
+  stamp
+  say system "uptime-since=$since" "load1=$load1" "load5=$load5" "load15=$load15" "disk=$disk" "timestamp=$stamped" "hostname=$host_name"
   if [ -f "$ROOT/history.jsonl" ]; then tail -n 3 "$ROOT/history.jsonl" | while IFS= read -r line; do say history "line=$line"; done; fi
   finish
 }
@@ -1705,7 +1825,7 @@ verb_capture() { # probe and the system's facts
 verb_logs() { # plan on standard input
   arg component
   wanted=$value
-  stdin_plan
+  read_plan "the plan on standard input"
   i=0
   while [ "$i" -lt "$components" ]; do
     i=$((i + 1))
@@ -1720,14 +1840,14 @@ verb_run() { # a check's command: secrets, then its text
   limit=$value
   is_number "$limit" || refuse bad-call "bad timeout"
   read_secrets
-  text=$(cat)
+  rest_of_input
   out=$(mktemp -d "${TMPDIR:-/tmp}/deploy-safeguard.XXXXXX") || die no-space "cannot create a temporary folder"
   # shellcheck disable=SC2064 # the name is needed as it is now
   trap "rm -rf '$out'" EXIT
   status=0
   (
     for secret in $secret_names; do eval "$secret=\$secret__$secret; export $secret"; done
-    exec timeout -k 5 "$limit" /bin/sh -c "$text"
+    exec timeout -k 5 "$limit" /bin/sh -c "$rest"
   ) </dev/null >"$out/stdout" 2>"$out/stderr" || status=$?
   say ran "code=$status" "stdout=$(head -c 65536 "$out/stdout")" "stderr=$(head -c 65536 "$out/stderr")"
   finish
@@ -1736,7 +1856,7 @@ verb_run() { # a check's command: secrets, then its text
 problem() { say problem "code=$1" "component=${name:--}" "message=$2" "remedy=$3"; }
 
 verb_preflight() { # can this plan work here? Every problem, not the first
-  stdin_plan
+  read_plan "the plan on standard input"
   name=-
   for tool in flock tar sha256sum readlink timeout setsid awk df find mktemp tail head tee; do
     command -v "$tool" >/dev/null 2>&1 || problem tool-missing "the command '$tool' is missing" "Install it on the host (coreutils, util-linux, tar, findutils)."
@@ -1801,13 +1921,13 @@ preflight_component() {
   fi
   if [ "$owner" != - ]; then
     id -u -- "${owner%%:*}" >/dev/null 2>&1 || problem owner-unknown "user ${owner%%:*} does not exist" "Create the user, or correct 'owner'."
-    [ "$(id -u)" = 0 ] || [ "${owner%%:*}" = "$(id -un)" ] || problem no-rights "only root can give files to ${owner%%:*}" "Set 'sudo: true' for the host."
+    is_root || [ "${owner%%:*}" = "$(id -un)" ] || problem no-rights "only root can give files to ${owner%%:*}" "Set 'sudo: true' for the host."
   fi
   if [ "$manager" = systemd ]; then
     if [ ! -d /run/systemd/system ]; then
       problem no-systemd "systemd does not run on this host" "Use another service manager for $name."
     else
-      [ "$(id -u)" = 0 ] || problem no-rights "user $(id -un) may not start and stop units" "Set 'sudo: true' for the host."
+      is_root || problem no-rights "user $(id -un) may not start and stop units" "Set 'sudo: true' for the host."
       for unit in $units; do
         unit_load=$(systemctl show -p LoadState --value -- "$unit" 2>/dev/null) || unit_load=unknown
         case $unit_load in
@@ -1820,23 +1940,100 @@ preflight_component() {
   fi
 }
 
+disk_column() { # option folder number -> $column of what df says, empty when it says nothing
+  column='' wanted_column=$3
+  # shellcheck disable=SC2046 # split on purpose
+  set -- $(df "$1" "$2" 2>/dev/null)
+  # The header has seven words ("Mounted on"); nobody needs what comes after a name with a space in it.
+  shift $((7 < $# ? 7 : $#))
+  shift $((wanted_column - 1 < $# ? wanted_column - 1 : $#))
+  column=${1:-}
+}
+
 room() { # folder kilobytes inodes
   where=$1
   while [ ! -d "$where" ]; do
     where=${where%/*}
     [ -n "$where" ] || where=/
   done
-  free=$(df -Pk "$where" | awk 'NR==2 {print $4}')
+  disk_column -Pk "$where" 4
+  free=$column
   if is_number "$free" && [ "$free" -lt "$2" ]; then problem no-space "no space: $2 kB needed in $1, $free kB free" "Free space on the host, or lower 'keep-releases'."; fi
-  free=$(df -Pi "$where" 2>/dev/null | awk 'NR==2 {print $4}')
+  disk_column -Pi "$where" 4
+  free=$column
   # Some file systems count no inodes and print 0 or -.
   if is_number "$free" && [ "$free" -gt 0 ] && [ "$free" -lt "$3" ]; then problem no-inodes "no inodes: $3 needed in $1, $free free" "Remove small files on the host."; fi
+}
+
+# ---------------------------------------------------------------- many verbs over one standard input
+
+# A request is a line `ds1<TAB>call<TAB>ID<TAB>VERB<TAB>key=value...`, its input with a space in front of every line, and
+# a line `ds1<TAB>run`. What follows the answer is a line `ds1<TAB>done<TAB>ID<TAB>EXIT-CODE`. It saves every verb a
+# session of sshd, sudo and three shells.
+verb_serve() {
+  is_root || : # asked here, so that not every request asks
+  while IFS= read -r call_line; do
+    case $call_line in
+      "ds1${TAB}call$TAB"*) ;;
+      *) refuse bad-call "not a request" ;;
+    esac
+    call_input='' call_whole=no
+    while IFS= read -r input_line; do
+      case $input_line in
+        ' '*) call_input="$call_input${input_line# }$NL" ;;
+        "ds1${TAB}run")
+          call_whole=yes
+          break
+          ;;
+        *) refuse bad-call "not the input of a request" ;;
+      esac
+    done
+    # A request that was cut off is none.
+    [ "$call_whole" = yes ] || exit 1
+    call_line=${call_line#ds1"$TAB"call"$TAB"}
+    call_id=${call_line%%"$TAB"*}
+    # For the lines of the journal; asked for once in a second instead of by every verb.
+    stamp
+    # `|| code=$?` would switch off `set -e` in everything that the verb does.
+    set +e
+    if [ -z "$call_input" ]; then
+      (serve_one) </dev/null
+      call_code=$?
+    else
+      # Through a pipe: some shells keep a here-document in a file, and secrets come this way.
+      printf '%s' "$call_input" | (serve_one)
+      call_code=$?
+    fi
+    set -e
+    printf 'ds1\tdone\t%s\t%s\n' "$call_id" "$call_code"
+  done
+}
+
+serve_one() {
+  set -e
+  served_root=$ROOT
+  set -f
+  IFS=$TAB
+  # shellcheck disable=SC2086 # split on purpose
+  set -- $call_line
+  unset IFS
+  set +f
+  shift
+  for word in "$@"; do
+    unescape "$word"
+    shift
+    set -- "$@" "$unescaped"
+  done
+  case ${1:-} in
+    serve | watch) refuse bad-call "'$1' is no verb of a request" ;;
+  esac
+  main --root "$served_root" "$@"
 }
 
 # ---------------------------------------------------------------- main
 
 main() {
-  ROOT='' verb='' txn='' boot_time=no secret_names='' stamped='' p_app=- p_environment=-
+  ROOT='' verb='' txn='' boot_time=no secret_names='' p_app=- p_environment=-
   # The reader of the answer may be gone; dash would end on the signal without its EXIT trap, and leave temporary files.
   trap 'exit 1' PIPE
   case $0 in
@@ -1867,7 +2064,7 @@ main() {
     eval "a_$key=\${pair#*=}"
   done
   case $verb in
-    status | open | receive | stage | switch | renew | decide | confirm | revert | resume | fence | mark | migrate | close | critical | save | forensics | probe | capture | logs | run | preflight | boot)
+    status | open | receive | stage | switch | renew | decide | confirm | revert | resume | fence | mark | migrate | close | critical | save | forensics | probe | capture | logs | run | preflight | boot | serve)
       "verb_$verb"
       ;;
     watch)
