@@ -47,10 +47,15 @@ async function local(options: Options): Promise<Target[]> {
   return report.targets;
 }
 
+/** What somebody else has to type: without where the pictures go and where bundles of the same sources lie ready. */
+function reproducible(args: readonly string[]): string[] {
+  return args.filter((arg, index) => arg !== '--docs' && arg !== '--bundles' && args[index - 1] !== '--bundles');
+}
+
 async function fleet(options: Options, args: string[]): Promise<Target[]> {
   checkBenchRequirements(options.contestants, Math.max(...options.hosts));
   const needed = options.only.has('starts') ? startedActions : ['deploy', 'rollback'];
-  const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args.filter((arg) => arg !== '--docs')] : [])];
+  const command = ['npm run bench', ...(args.length > 0 ? ['--', ...reproducible(args)] : [])];
   const report = await withBundles(options.bundles, needed, (bundles) =>
     measureOnFleet({ ...options, bundles, command: command.join(' ') }),
   );
