@@ -1164,7 +1164,7 @@ verb_switch() { # one component
     # shellcheck disable=SC2086 # split on purpose
     have_secrets $uses || refuse secret-missing "the commands of $name need secrets that were not given:$uses" "component=$name"
     # That it is there is all that it says, so it needs no rename; it reaches the disk with the state.
-    : >"$ROOT/txn/$txn/begun.$name" || die write-failed "cannot write in $ROOT/txn/$txn"
+    echo yes 2>/dev/null >"$ROOT/txn/$txn/begun.$name" || die write-failed "cannot write in $ROOT/txn/$txn"
     if [ "$state" = switching ]; then fsync "$ROOT/txn/$txn"; else set_state switching || die write-failed "cannot record the state"; fi
     journal begin "$name"
     previous_of "$name"
@@ -1180,7 +1180,7 @@ verb_switch() { # one component
     point_current "$croot" "releases/$release" || die switch-failed "cannot switch $croot/current to release $release" "component=$name"
     journal linked "$name"
     service_start "$started_how" || die start-failed "$why" "component=$name"
-    : >"$ROOT/txn/$txn/done.$name" || die write-failed "cannot write in $ROOT/txn/$txn"
+    echo yes 2>/dev/null >"$ROOT/txn/$txn/done.$name" || die write-failed "cannot write in $ROOT/txn/$txn"
     journal end "$name"
   fi
   i=0 missing=no
@@ -2005,6 +2005,7 @@ verb_serve() {
       call_code=$?
     fi
     set -e
+    call_input='' # may hold secrets
     printf 'ds1\tdone\t%s\t%s\n' "$call_id" "$call_code"
   done
 }

@@ -21,7 +21,7 @@ export type Behaviour =
   | 'unhealthy'
   /** Ends at once, again and again, until systemd gives it up. */
   | 'dies'
-  /** Serves for a second, then ends; systemd starts it again: active nearly whenever somebody looks. */
+  /** Serves for less than the time to settle, then ends; systemd starts it again: active nearly whenever somebody looks. */
   | 'loops';
 
 export interface ReleaseOptions {
@@ -265,7 +265,7 @@ const programs: Readonly<Record<Behaviour, string>> = {
   well: `exec ${serve}\n`,
   unhealthy: `exec ${serve}\n`,
   dies: 'echo "this release cannot start" >&2\nexit 7\n',
-  loops: `${serve} &\nsleep 1.2\nexit 7\n`,
+  loops: `${serve} &\nsleep 0.6\nexit 7\n`,
 };
 
 function ended(result: StepResult): Ended {

@@ -3,7 +3,7 @@ import type { FleetHost } from './host';
 import { until } from './shop';
 
 /** Programs that the agent calls between any two of its lasting effects. */
-const watched = ['date', 'sync', 'mv', 'ln', 'rm', 'systemctl', 'mkdir', 'cat', 'tar'];
+const watched = ['flock', 'date', 'sync', 'mv', 'ln', 'rm', 'systemctl', 'mkdir', 'cat', 'tar'];
 const transactions = '/var/lib/deploy-safeguard/shop/txn';
 
 /** Stands in front of a program, see Tripwire. */
