@@ -134,9 +134,9 @@ export class Runner {
       const post = await this.runBundle(definition.post, { ...base, ...saved }, step);
       if (main.code === 0) exit = post;
     }
-    const all = step.killed
-      ? []
-      : Object.entries(parseCommandFile(readFileSync(files.output, 'utf8'), 'GITHUB_OUTPUT'));
+    // A kill that came as it ended took nothing away.
+    const cutShort = step.killed && exit.signal !== null;
+    const all = cutShort ? [] : Object.entries(parseCommandFile(readFileSync(files.output, 'utf8'), 'GITHUB_OUTPUT'));
     return {
       action: request.action,
       runId: request.runId,
