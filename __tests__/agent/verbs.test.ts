@@ -518,6 +518,19 @@ describeInShells(
         expect(readFileSync(path.join(box.place(), 'version.txt'), 'utf8')).toBe('1.0.0\n');
       });
 
+      it.each([
+        ['rollback-failed', 'look at it\n'],
+        ['rolled-back', null],
+      ])('of a recovery with outcome %s leaves as marker where it was closed before: %j', async (outcome, marker) => {
+        const transaction = await staged(box.transaction({ components: [web()] }));
+        must(await transaction.close());
+        box.write('CRITICAL', 'look at it\n');
+        const epoch = transaction.epoch + 1;
+        must(await transaction.call('fence', { epoch, lease: 60, owner: 'recovery', runner: 'runner-2' }));
+        must(await transaction.call('close', { epoch, outcome }));
+        expect({ marker: box.read('CRITICAL'), lease: box.read('lease') }).toEqual({ marker, lease: null });
+      });
+
       it('starts a new line after one that a power cut tore', async () => {
         box.write('history.jsonl', '{"transaction":"old"}\n{"transaction":"to');
         const transaction = await box.deploy('1.0.0', [web()]);

@@ -12,6 +12,15 @@ export interface Moment {
   quiet: boolean;
 }
 
+/** A start of a host after a power cut. */
+export interface Boot {
+  at: number;
+  /** The host as the power cut left it. */
+  before: HostFacts;
+  /** Versions that its services were started with in this boot. */
+  started: string[];
+}
+
 /** What was found on a host at the very end, besides its files. */
 export interface Inspection {
   host: string;
@@ -45,8 +54,9 @@ export interface Evidence {
   bootDamage: { at: number; host: string; text: string }[];
   events: Event[];
   struck: Fault[];
-  /** Hosts that lost their power, or whose disk was full, in this schedule. */
+  /** Hosts that lost their power. */
   cut: Set<string>;
+  boots: Boot[];
   /** Hosts that did not come to rest by themselves, in words. */
   restless: { at: number; host: string; text: string }[];
   /** After every wait for the leases. */

@@ -20,7 +20,7 @@ export interface FaultPorts {
   healing: AbortSignal;
   /** Told of a run that a fault has started. */
   onRun: (run: Run) => void;
-  /** Told of a host whose power was cut. */
+  /** Told of a host without power: its files stay as they are until it boots. */
   onCut: (host: FleetHost) => void;
   /** Told of a host that is on again. */
   onBoot: (host: FleetHost) => Promise<void>;
@@ -111,7 +111,7 @@ export class Faults {
       case 'kill':
         story.tell('fault', `SIGKILL for ${nameOf(run)}`);
         run.shot = 'kill';
-        run.step.kill();
+        signal(run, 'SIGKILL');
         return undefined;
       case 'cancel':
         story.tell('fault', `cancel ${nameOf(run)}: SIGINT, after 7.5 s SIGTERM, after 2.5 s SIGKILL`);
@@ -267,8 +267,8 @@ export async function switchOn(host: FleetHost): Promise<void> {
 const powerCut: Lasting = {
   what: 'power cut',
   begin: async (host, { onCut }) => {
-    onCut(host);
     await host.powerCut();
+    onCut(host);
   },
   end: async (host, { onBoot }) => {
     if (host.isRunning) return;

@@ -87,6 +87,7 @@ function clean(): Evidence {
     events: [],
     struck: [],
     cut: new Set(),
+    boots: [],
     restless: [],
     settled: [{ at: 4000, facts: hosts.map(factsOf) }],
     final: hosts.map(factsOf),
@@ -125,6 +126,14 @@ const broken: [number, string, Change][] = [
     ({ settled }) => {
       const facts = settled[0]?.facts[1];
       if (facts) facts.transactions[transaction] = about({ state: 'switched' });
+    },
+  ],
+  [
+    2,
+    'a start of what was not confirmed before the power went',
+    ({ boots }) => {
+      const before = { ...factsOf('web-02'), active: transaction, state: 'switched' };
+      boots.push({ at: 1500, before, started: ['1.1.0-well', '2.0.0-well'] });
     },
   ],
   [3, 'two versions', (_, second) => Object.assign(second.releases.backend, { version: '1.1.0-well' })],

@@ -1,6 +1,6 @@
 import { exitCode } from '../../shared/transaction/outcome';
 import { components } from '../system/fleet/shop';
-import type { Evidence, Moment } from './evidence';
+import type { Boot, Evidence, Moment } from './evidence';
 import type { HostFacts, TransactionFacts } from './facts';
 import { nameOf } from './faults';
 import type { Run } from './runs';
@@ -92,6 +92,29 @@ class Judge {
     this.#asked[2] += hosts.length;
     for (const { host, text } of restless) this.#ask(2, false, host, text);
     for (const { facts } of settled) for (const host of facts) this.#unconfirmed(host);
+    for (const boot of this.#evidence.boots) this.#reboot(boot);
+  }
+
+  /** What was switched and not confirmed when the power went is never started again, unless a recovery brings it forward. */
+  #reboot({ at, before, started }: Boot): void {
+    const { host, active, state, transactions } = before;
+    if (active === null || !['switching', 'switched'].includes(state ?? '')) return;
+    const { version, previous, noReturn } = transactions[active] ?? {};
+    const resumed = this.#evidence.entries.some(
+      (entry) => entry.host === host && entry.verb === 'resume' && entry.at >= at,
+    );
+    const older = Object.values(previous ?? {}).map((release) =>
+      release === null ? null : transactions[release]?.version,
+    );
+    // Past the point of no return it stays. A version that was deployed twice cannot be told apart.
+    const again = this.#transactionsOf(host).filter((transaction) => transaction.version === version).length > 1;
+    if (resumed || noReturn || version == null || older.includes(version) || again) return;
+    this.#ask(
+      2,
+      !started.includes(version),
+      host,
+      `${version} was ${state} when the power went, and was started again`,
+    );
   }
 
   #unconfirmed(facts: HostFacts): void {
@@ -123,6 +146,10 @@ class Judge {
         // Told by `restless`.
         return;
     }
+  }
+
+  #transactionsOf(host: string): TransactionFacts[] {
+    return Object.values(this.#evidence.final.find((facts) => facts.host === host)?.transactions ?? {});
   }
 
   #isBack({ host, active, releases }: HostFacts, { previous }: TransactionFacts, component: 'backend' | 'frontend') {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FleetHost } from '../system/fleet/host';
-import { components } from '../system/fleet/shop';
+import { components, starts } from '../system/fleet/shop';
 import { databaseFolder } from './database';
 import type { Evidence } from './evidence';
 import { factsAndAnswers, factsOf, type HostFacts } from './facts';
@@ -9,7 +9,7 @@ import { Faults, nameOf } from './faults';
 import { damageOf, inspectHost, secretsBelow } from './inspect';
 import { brokenFile } from './releases';
 import { RunnerClock } from './runner-clock';
-import type { Run } from './runs';
+import { type Run, signal } from './runs';
 import { type Action, type Fault, type Schedule, startVersions } from './schedule';
 import { canariesOf, type RunnerName, type Site } from './site';
 import { Story } from './story';
@@ -37,6 +37,10 @@ class Play {
   readonly #faults: Faults;
   readonly #evidence: Evidence;
   readonly #live = new Set<Run>();
+  /** Hosts as their power cuts left them. */
+  readonly #cuts = new Map<string, HostFacts>();
+  /** Boot ids of the host of each boot of the evidence. */
+  readonly #bootIds: string[] = [];
 
   constructor(site: Site, schedule: Schedule) {
     this.#site = site;
@@ -59,6 +63,7 @@ class Play {
       events: this.#story.events,
       struck: [],
       cut: new Set(),
+      boots: [],
       restless: [],
       settled: [],
       final: [],
@@ -72,11 +77,11 @@ class Play {
       story: this.#story,
       healing: this.#healing.signal,
       onRun: (run) => this.#follow(run),
-      onCut: (host) => this.#evidence.cut.add(host.name),
-      onBoot: async (host) => {
-        for (const text of await damageOf(host))
-          this.#evidence.bootDamage.push({ at: Date.now(), host: host.name, text });
+      onCut: (host) => {
+        this.#evidence.cut.add(host.name);
+        this.#cuts.set(host.name, factsOf(host));
       },
+      onBoot: (host) => this.#booted(host),
     });
   }
 
@@ -245,6 +250,17 @@ true`),
     );
   }
 
+  async #booted(host: FleetHost): Promise<void> {
+    const { bootDamage, boots } = this.#evidence;
+    const at = Date.now();
+    const before = this.#cuts.get(host.name);
+    if (before !== undefined) {
+      boots.push({ at, before, started: [] });
+      this.#bootIds.push(await host.ask('cat /proc/sys/kernel/random/boot_id'));
+    }
+    for (const text of await damageOf(host)) bootDamage.push({ at, host: host.name, text });
+  }
+
   #recoverer(): RunnerName {
     return this.#schedule.recovery.otherRunner ? 'runner-b' : 'runner-a';
   }
@@ -260,7 +276,7 @@ true`),
       await Promise.race([ended, sleep(killedAfterMs)]);
       if (run.endedAt === null) {
         run.shot = 'kill';
-        run.step.kill();
+        signal(run, 'SIGKILL');
         this.#story.tell('fault', `SIGKILL for ${nameOf(run)}`);
       }
       await ended;
@@ -280,6 +296,11 @@ true`),
     const evidence = this.#evidence;
     const canaries = canariesOf(this.#site.fleet);
     evidence.final = await this.#calmFacts();
+    for (const [index, boot] of evidence.boots.entries()) {
+      const host = this.#hosts.find(({ name }) => name === boot.before.host);
+      const all = host === undefined ? [] : components.flatMap((component) => starts(host, component));
+      boot.started = all.filter((start) => start.boot === this.#bootIds[index]).map(({ version }) => version);
+    }
     evidence.inspections = await Promise.all(this.#hosts.map((host) => this.#inspectCalm(host, canaries)));
     evidence.runnerSecrets = await secretsBelow(this.#site.folder, canaries);
     for (const run of evidence.runs) {

@@ -24,11 +24,20 @@ export interface Run {
   finished: Promise<void>;
 }
 
-/** @throws Error when the report is not what its schema says */
+/**
+ * Null when there is none, or only a part of one because the run was killed.
+ *
+ * @throws Error when the report is not what its schema says
+ */
 export function readReport(result: StepResult): Report | null {
   const path = result.outputs['report'];
   if (path === undefined || !existsSync(path)) return null;
-  return reportSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  try {
+    return reportSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    if (result.signal === 'SIGKILL') return null;
+    throw error;
+  }
 }
 
 /** Sends a signal to the process group of a run that may have ended. */

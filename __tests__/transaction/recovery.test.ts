@@ -252,6 +252,18 @@ describe('recovery past the point of no return', () => {
     expect(world.host('a').critical).toContain('cannot be rolled back');
   });
 
+  it('leaves nobody waiting who was switched by the recovery itself', async () => {
+    // Only the canary had been switched, so the others follow it, and are red as well.
+    const world = await killedAt('switch', 'b', { ...story, rollout: { canary: ['b'] } });
+    world.clock.advance(60_000);
+    expect(world.states()).toEqual(['reverted', 'halted']);
+    world.verdicts = ['red'];
+    expect((await world.recover()).outcome).toBe('rollback-failed');
+    expect(world.versions()).toEqual(['2.0.0', '2.0.0']);
+    expect(world.states()).toEqual(['idle', 'idle']);
+    expect(world.host('a').critical).not.toBeNull();
+  });
+
   it('confirms a halted host once the ledger had committed', async () => {
     const world = await killedAt('decide', 'a', story);
     world.clock.advance(60_000);

@@ -48,6 +48,8 @@ export interface RecoveryResult {
 }
 
 const lockWaitSeconds = 60;
+/** Milliseconds after the end of a lease by which a host has seen it. */
+const haltMs = 5_000;
 
 /**
  * Ends a transaction that its coordinator did not end: forward if the ledger had decided to commit, else back. May run
@@ -304,8 +306,28 @@ export class Recovery {
       remedy: 'Deploy a corrected version, or put the schema and the code right by hand.',
     };
     await this.#phase('critical', { hosts: this.#open, verb: 'critical', args: { message } });
+    await this.#untilHalted();
     await this.#close('rollback-failed');
     return 'rollback-failed';
+  }
+
+  /** What this recovery has switched halts when its lease ends, as everything past that point does, and can be closed only then. */
+  async #untilHalted(): Promise<void> {
+    const { clock, signal, log } = this.#ports;
+    const { leaseSeconds } = this.#request.environment.rollout;
+    await this.#heartbeat.stop();
+    const until = clock.monotonicMs() + leaseSeconds * 1000 + haltMs;
+    const waiting = () => this.#open.some((host) => ['switching', 'switched'].includes(this.#stateOf(host)));
+    await this.#look();
+    if (waiting()) log.info('The hosts that were switched can be closed once their leases have ended: waiting.');
+    while (waiting() && clock.monotonicMs() < until) {
+      try {
+        await clock.sleep(haltMs / 5, signal);
+      } catch {
+        return;
+      }
+      await this.#look();
+    }
   }
 
   // ---------------------------------------------------------------- back
