@@ -956,6 +956,10 @@ member() {
   if [ "$active" != "$txn" ]; then
     # A recovery holds a lease also where there was nothing to recover.
     if [ "$verb" = close ] && [ -z "$active" ] && [ "$lease_txn" = "$txn" ]; then
+      # It has looked here as well: see verb_close.
+      case ${a_outcome:-} in
+        deployed | rolled-back) rm -f "$ROOT/CRITICAL" ;;
+      esac
       drop_lease
       finish state=idle
     fi
