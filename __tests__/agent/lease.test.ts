@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -189,12 +198,12 @@ describeInShells(
       });
 
       it('never bring back the lease of a transaction that is being closed', async () => {
-        // A renewal that has been checked and not yet written, for as long as the file is there.
+        // A renewal that has been checked and not yet written, for as long as the file is there: it asks for the time.
         const hold = path.join(box.folder, 'hold');
-        const date = whereIs('date') ?? '/bin/date';
+        const date = shell.applets ? `${shell.program} date` : (whereIs('date') ?? '/bin/date');
         program(
           'date',
-          `if [ "$2" = -d ] && [ -e "${hold}" ]; then : >"${hold}.reached"; while [ -e "${hold}" ]; do sleep 0.02; done; fi\nexec ${date} "$@"`,
+          `if [ -e "${hold}" ] && [ ! -e "${hold}.reached" ]; then : >"${hold}.reached"; while [ -e "${hold}" ]; do sleep 0.02; done; fi\nexec ${date} "$@"`,
         );
         const transaction = await staged(box.transaction({ components: [web()] }));
         must(await transaction.switch());
@@ -287,7 +296,16 @@ describeInShells(
       beforeEach(() => {
         program(
           'systemctl',
-          `echo "$*" >>"${box.folder}/calls"\ncase $1 in is-active) cat "${box.folder}/active" 2>/dev/null || echo active ;; esac\n[ ! -e "${box.folder}/fails" ]`,
+          [
+            `echo "$*" >>"${box.folder}/calls"`,
+            `case $1 in`,
+            `  is-active) cat "${box.folder}/active" 2>/dev/null || echo active ;;`,
+            `  show) cat "${box.folder}/shown" 2>/dev/null ;;`,
+            `  reset-failed) rm -f "${box.folder}/refuses" ;;`,
+            `  *start) [ ! -e "${box.folder}/refuses" ] || exit 1 ;;`,
+            `esac`,
+            `[ ! -e "${box.folder}/fails" ]`,
+          ].join('\n'),
         );
       });
 
@@ -295,20 +313,46 @@ describeInShells(
         web({ service: { manager: 'systemd', units, when, timeoutSeconds: 5 } });
 
       it.each([
-        ['stop-start', ['stop', 'reset-failed', 'start']],
-        ['restart', ['reset-failed', 'restart']],
-        ['reload', ['reset-failed', 'reload-or-restart']],
+        ['stop-start', ['stop', 'start']],
+        ['restart', ['restart']],
+        ['reload', ['reload-or-restart']],
       ] as const)('are switched and brought back with %s', async (when, verbs) => {
         await box.deploy('1.0.0', [unit(when)]);
         const transaction = await staged(box.transaction({ version: '2.0.0', components: [unit(when)] }));
         const both = units.join(' ');
-        const expected = [...verbs.map((verb) => `${verb} -- ${both}`), ...units.map((one) => `is-active -- ${one}`)];
+        const expected = (all: readonly string[]) => [
+          ...all.map((verb) => `${verb} -- ${both}`),
+          ...units.map((one) => `is-active -- ${one}`),
+        ];
+        const cleared = [...verbs.slice(0, -1), 'reset-failed', ...verbs.slice(-1)];
         box.write('../calls', '');
         must(await transaction.switch());
-        expect(calls()).toEqual(expected);
+        expect(calls()).toEqual(expected(tellsTime ? verbs : cleared));
         box.write('../calls', '');
         must(await transaction.revert());
-        expect(calls()).toEqual(expected);
+        expect(calls()).toEqual(expected(cleared));
+      });
+
+      it('that systemd refuses to start, since they were started too often, get their counter cleared', async () => {
+        const transaction = await staged(box.transaction({ components: [unit('restart')] }));
+        box.write('../refuses', '');
+        // What systemd 252 shows of a unit that it refuses after a crash: the result is the one of the crash.
+        box.write('../shown', 'Result=exit-code\nActiveState=failed\nInactiveExitTimestampMonotonic=1\n');
+        must(await transaction.switch());
+        expect(calls().filter((call) => /^start/.test(call))).toHaveLength(tellsTime ? 2 : 1);
+        expect(calls().filter((call) => /^reset-failed/.test(call))).toHaveLength(1);
+      });
+
+      it.each([
+        ['failed by themselves', 'ActiveState=failed\nInactiveExitTimestampMonotonic=99999999999999\n'],
+        ['were kept from starting', 'ActiveState=inactive\nInactiveExitTimestampMonotonic=1\n'],
+        ['systemd does not know', ''],
+      ])('that %s are started once', async (_what, shown) => {
+        const transaction = await staged(box.transaction({ components: [unit('restart')] }));
+        box.write('../fails', '');
+        box.write('../shown', shown);
+        expect((await transaction.switch()).code).toBe('start-failed');
+        expect(calls().filter((call) => /^start/.test(call))).toHaveLength(1);
       });
 
       it('that do not come up are said to be what they are', async () => {
@@ -332,6 +376,18 @@ describeInShells(
   },
   'long',
 );
+
+/** Where the kernel tells the agent how late it is by the clock of systemd. */
+const tellsTime = readable('/proc/timer_list');
+
+function readable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** What a process has open. */
 function openFiles(pid: number): string[] {
