@@ -16,12 +16,23 @@ const largestBundle = 1.3 * 1000 * 1000;
 /** ssh2 ships it to speak to PuTTY on Windows; our runners are Linux. */
 const unwanted = new Set(['pagent.exe']);
 /**
- * @actions/core loads an HTTP client, and with it all of undici, for OIDC tokens, which no action here asks for: a third of
- * a bundle. A built-in module takes its place; a call of getIDToken would throw.
+ * What no action here uses, and every start would pay for. A built-in module that is loaded anyway takes its place, so a
+ * call would throw: getIDToken of @actions/core, whose HTTP client brings all of undici; sftp of ssh2's client and server.
  */
-const unused = { '@actions/http-client': 'node:http', '@actions/http-client/lib/auth': 'node:http' };
+const unused = {
+  '@actions/http-client': 'node:fs',
+  '@actions/http-client/lib/auth': 'node:fs',
+  './protocol/SFTP.js': 'node:fs',
+};
+/** How ncc's unminified output begins and ends a module. */
+const moduleStart = /^\/\*{3}\/ (?=\(\()/gm;
+const moduleEnd = /^\/\*{3}\/ \}\)/gm;
+/** One character beyond Latin-1 makes V8 keep and scan the whole source with two bytes a character. */
+const format = { comments: false, ascii_only: true };
 const orphanChunk = /^\d+\.index\.js$/;
 const binaryName = /\.(node|exe|dll|so|dylib|a|o|wasm)$/;
+/** Marks a module's function for the minifier, which takes a pair of parentheses for superfluous but keeps a call. */
+const eager = '__run_at_start__';
 const binaryStarts = ['\u007fELF', 'MZ', '\u00cf\u00fa\u00ed\u00fe', '\0asm'];
 
 /**
@@ -37,7 +48,7 @@ export async function bundle(root: string, entry: Entry): Promise<Bundle> {
     target: 'es2022',
     transpileOnly: true,
   });
-  const files = new Map<string, Buffer>([['index.js', Buffer.from(await minified(code))]]);
+  const files = new Map<string, Buffer>([['index.js', Buffer.from(await minified(marked(code)))]]);
   for (const [name, { source }] of Object.entries(assets)) {
     if (!unwanted.has(name)) files.set(name, Buffer.from(source));
   }
@@ -46,11 +57,26 @@ export async function bundle(root: string, entry: Entry): Promise<Bundle> {
   return { name: entry.name, files, packages: packagesOf(root, stats.compilation.modules) };
 }
 
+/**
+ * Wraps the function of every module in a call of `eager`. Nearly all of them run at the start, and V8 reads a function
+ * twice, first only for where it ends, unless a parenthesis stands in front: https://v8.dev/blog/preparser#pife
+ */
+function marked(code: string): string {
+  const starts = code.split(moduleStart).length;
+  const ends = code.split(moduleEnd).length;
+  if (starts === 1 || starts !== ends || code.includes(eager)) {
+    throw new Error(
+      `ncc wrote ${starts - 1} starts and ${ends - 1} ends of modules: correct the patterns in bundle.ts`,
+    );
+  }
+  return code.replace(moduleStart, `$&${eager}(`).replace(moduleEnd, '$&)');
+}
+
 /** ncc's own minifier shortens names but keeps code that nothing uses: a fifth of a bundle, parsed at every start. */
 async function minified(code: string): Promise<string> {
-  const { code: short } = await minify(code, { compress: { ecma: 2020 }, mangle: true, format: { comments: false } });
+  const { code: short } = await minify(code, { compress: { ecma: 2020 }, mangle: true, format });
   if (short === undefined) throw new Error('terser gave no code');
-  return short;
+  return short.replaceAll(`${eager}(`, '(');
 }
 
 function problemsOf(root: string, name: string, content: Buffer): string[] {

@@ -1,5 +1,4 @@
-import { type IncomingHttpHeaders, type IncomingMessage, request as plainRequest } from 'node:http';
-import { request as tlsRequest } from 'node:https';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { toError } from '../errors';
 
 export interface HttpQuestion {
@@ -58,7 +57,10 @@ export class NoHttpAnswer extends Error {
  *
  * @throws NoHttpAnswer
  */
-export function askHttp(question: HttpQuestion): Promise<HttpAnswer> {
+export async function askHttp(question: HttpQuestion): Promise<HttpAnswer> {
+  const secure = question.url.protocol === 'https:';
+  // Loaded here: Node's HTTP and TLS would cost every start of an action, and many health suites ask nothing over HTTP.
+  const { request } = await (secure ? import('node:https') : import('node:http'));
   return new Promise((resolve, reject) => {
     const began = performance.now();
     let progress: HttpProgress = 'connecting';
@@ -74,8 +76,7 @@ export function askHttp(question: HttpQuestion): Promise<HttpAnswer> {
       sent.destroy();
     };
 
-    const secure = question.url.protocol === 'https:';
-    const sent = (secure ? tlsRequest : plainRequest)(question.url, {
+    const sent = request(question.url, {
       agent: false,
       method: question.method,
       headers: headersOf(question),

@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import type { ParsedKey } from 'ssh2';
-import ssh2 from 'ssh2';
+import keyParser from 'ssh2/lib/protocol/keyParser.js';
 import { SafeguardError, toError } from '../errors';
 
 const armour = /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----([\s\S]*?)-----END \1-----/;
@@ -23,7 +23,7 @@ export function parsePrivateKey(text: string, passphrase?: string): ParsedKey {
       remedy: 'Give the passphrase, or use a key of its own for deployments that has none.',
     });
   }
-  const parsed = ssh2.utils.parseKey(toSupportedFormat(tidy, passphrase), passphrase);
+  const parsed = keyParser.parseKey(toSupportedFormat(tidy, passphrase), passphrase);
   const key = Array.isArray(parsed) ? parsed[0] : parsed;
   if (key === undefined || key instanceof Error || !key.isPrivateKey()) {
     const cause = key instanceof Error ? key : undefined;

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { NodeSSH } from 'node-ssh';
 import type { Client, ParsedKey } from 'ssh2';
+import SshClient from 'ssh2/lib/client.js';
 import type { SafeguardError } from '../errors';
 import type { Endpoint } from '../manifest/environment';
 import { hostKeyAlgorithms, hostKeyError, judgeHostKey, knownKeys } from './host-keys';
@@ -137,8 +137,12 @@ class Attempt {
     const known = knownKeys(this.#endpoint, this.#options.knownHosts);
     const login = startLogin(this.#endpoint.user, this.#options.key, this.#options.agentSocket);
     this.#offered = login.offered;
-    const ssh = new NodeSSH();
-    const ready = ssh.connect({
+    const client = new SshClient();
+    const ready = readiness(client);
+    client.on('handshake', () => {
+      this.#stage = 'authentication';
+    });
+    client.connect({
       sock: transport as Socket,
       username: this.#endpoint.user,
       authHandler: login.handler,
@@ -148,16 +152,6 @@ class Attempt {
       keepaliveInterval: this.#options.keepaliveMs,
       // Silence is judged from all received bytes, not from these answers: behind a big upload they come late.
       keepaliveCountMax: Number.MAX_SAFE_INTEGER,
-    });
-    const client = ssh.connection;
-    if (client === null) {
-      await ready;
-      throw new Error('the SSH client ended before it began');
-    }
-    // node-ssh listens for errors only until the login: without this one a later error would end the process.
-    client.on('error', () => undefined);
-    client.on('handshake', () => {
-      this.#stage = 'authentication';
     });
     client.setNoDelay(true);
     await Promise.race([ready, this.#stopped]);
@@ -171,6 +165,16 @@ class Attempt {
     this.#hostKeyError = hostKeyError(host, this.#endpoint, presented, known, verdict, knownHosts.problems);
     return false;
   }
+}
+
+/** Settles when the login has succeeded, or when the connection has failed or ended before. */
+function readiness(client: Client): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    client.once('ready', resolve);
+    // Stays after the login: without a listener a later error would end the process.
+    client.on('error', reject);
+    client.on('close', () => reject(Object.assign(new Error('No response from server'), { code: 'ETIMEDOUT' })));
+  });
 }
 
 /**

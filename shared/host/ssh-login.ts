@@ -1,5 +1,5 @@
-import type { AnyAuthMethod, AuthHandlerMiddleware, ParsedKey } from 'ssh2';
-import ssh2 from 'ssh2';
+import type { AnyAuthMethod, AuthHandlerMiddleware, OpenSSHAgent, ParsedKey } from 'ssh2';
+import agent from 'ssh2/lib/agent.js';
 import { SafeguardError } from '../errors';
 import { fingerprint } from './known-hosts';
 
@@ -46,7 +46,7 @@ function describe(key: ParsedKey, origin: string): string {
 }
 
 /** The running ssh-agent; notes which keys it brings, so that a refusal can name them. */
-class NotingAgent extends ssh2.OpenSSHAgent {
+class NotingAgent extends agent.OpenSSHAgent {
   readonly #offered: string[];
 
   constructor(socket: string, offered: string[]) {
@@ -54,7 +54,7 @@ class NotingAgent extends ssh2.OpenSSHAgent {
     this.#offered = offered;
   }
 
-  override getIdentities(callback: Parameters<ssh2.OpenSSHAgent['getIdentities']>[0]): void {
+  override getIdentities(callback: Parameters<OpenSSHAgent['getIdentities']>[0]): void {
     super.getIdentities((error, keys) => {
       for (const key of keys ?? []) {
         if ('getPublicSSH' in key) this.#offered.push(describe(key, 'ssh-agent'));
