@@ -152,7 +152,25 @@ naps=0
 # ---------------------------------------------------------------- durable files
 
 # `sync FILE` is fsync in coreutils 8.24 and later; elsewhere the whole system is synced.
-fsync() { sync "$@" 2>/dev/null || sync; }
+fsync() { # file...
+  if [ -n "$unsynced" ]; then
+    set -f
+    IFS=$NL
+    # shellcheck disable=SC2086 # split on purpose
+    set -- $unsynced "$@"
+    unset IFS
+    set +f
+    unsynced=''
+  fi
+  sync "$@" 2>/dev/null || sync
+}
+
+# What has to be on the disk before the next file gets its name shares the way there with that file: it saves a process,
+# and a service does not stand still for it.
+fsync_later() { # file...
+  for later in "$@"; do unsynced="$unsynced$later$NL"; done
+}
+unsynced=''
 
 # The file system of a folder at once: one by one, ten thousand files take sixteen times as long.
 fsync_tree() { sync -f "$1" 2>/dev/null || sync; }
@@ -353,8 +371,8 @@ new_lease() { # seconds seq -> $lease_line; under the lease lock
   lease_line="$lease_txn$TAB$epoch$TAB$lease_until$TAB$boot$TAB$lease_length$TAB$lease_seq$TAB$lease_since$TAB$lease_ends$TAB${lease_owner:--}$TAB${lease_runner:--}$TAB."
 }
 
-drop_lease() { # files to remove after it; under its own lock too: a renewal that has been checked and not yet written would bring it back
-  { lease_lock && rm -f "$ROOT/lease" "$ROOT"/lease.*.tmp "$@"; } 8>>"$ROOT/lease.lock"
+drop_lease() { # what to remove, with the lease; under its own lock too: a renewal that has been checked and not yet written would bring it back
+  { lease_lock && rm -f "$@"; } 8>>"$ROOT/lease.lock"
 }
 
 # ---------------------------------------------------------------- the plan
@@ -564,7 +582,7 @@ current_now() { # root id -> like current_of, but for $link_text
 
 point_current() { # root link-text; atomic: a unique temporary link, then rename over the old one
   if [ -L "$1/.current.$txn" ]; then rm -f "$1/.current.$txn"; fi
-  ln -s "$2" "$1/.current.$txn" && mv -T "$1/.current.$txn" "$1/current" && fsync "$1"
+  ln -s "$2" "$1/.current.$txn" && mv -T "$1/.current.$txn" "$1/current"
 }
 
 # ---------------------------------------------------------------- running commands
@@ -1051,7 +1069,7 @@ member() {
       case ${a_outcome:-} in
         deployed | rolled-back) rm -f "$ROOT/CRITICAL" ;;
       esac
-      drop_lease
+      drop_lease "$ROOT/lease" "$ROOT"/lease.*.tmp
       finish state=idle
     fi
     refuse not-open "transaction $txn is not open on this host" "active=$active" "state=$state"
@@ -1112,7 +1130,7 @@ verb_open() {
   done
   # Nothing reads this folder before `active` names it, so its first files need no rename, only to be on the disk by then.
   printf '%s\n' "$previous" >"$ROOT/txn/$txn/previous" && echo open >"$ROOT/txn/$txn/state" || die no-space "cannot write in $ROOT/txn/$txn"
-  fsync "$ROOT/txn/$txn/plan" "$ROOT/txn/$txn/previous" "$ROOT/txn/$txn/state" "$ROOT/txn/$txn" "$ROOT/txn"
+  fsync_later "$ROOT/txn/$txn/plan" "$ROOT/txn/$txn/previous" "$ROOT/txn/$txn/state" "$ROOT/txn/$txn" "$ROOT/txn"
   # shellcheck disable=SC3013 # where `-ef` is not known, the link is made anew
   if [ "${SELF%/*}" = "$ROOT" ] && ! [ "$ROOT/agent.sh" -ef "$SELF" ] 2>/dev/null; then
     ln -s "${SELF##*/}" "$ROOT/agent.sh.$$" && mv -T "$ROOT/agent.sh.$$" "$ROOT/agent.sh" || die write-failed "cannot write in $ROOT"
@@ -1191,8 +1209,11 @@ verb_stage() {
 }
 
 stage_component() {
+  meta=$croot/releases/.meta/$release
   if release_complete "$croot" "$release"; then
     release_intact "$croot" "$release" || die release-damaged "release $release of $name is damaged: its files do not match their checksums" "component=$name"
+    # Perhaps put in place by a try that was killed right after.
+    for noted in "$meta" "$meta.sums" "$croot/releases/.meta" "$croot/releases"; do if [ -e "$noted" ]; then fsync_later "$noted"; fi; done
     return 0
   fi
   [ "$sha" != - ] || die release-missing "release $release of $name is not on this host" "component=$name"
@@ -1214,7 +1235,6 @@ stage_component() {
   chmod 755 "$partial"
   if [ "$owner" != - ]; then chown -Rh "$owner" "$partial" 2>/dev/null || { rm -rf "$partial" && die no-rights "cannot give the files of $name to $owner" "component=$name"; }; fi
   # Reading for the checksums and writing to the disk go on side by side. What reads keeps the lock until it ends.
-  meta=$croot/releases/.meta/$release
   checksums "$partial" "$meta.sums" &
   sums=$!
   fsync_tree "$partial"
@@ -1223,7 +1243,7 @@ stage_component() {
   # Nothing of it counts before the state says that it is staged, so it needs no rename, only to be on the disk by then.
   printf '%s\n' "$p_version$TAB$sha$TAB$stamped" 2>/dev/null >"$meta" || die no-space "cannot write $meta" "component=$name"
   mv -T "$partial" "$croot/releases/$release" || die unpack-failed "cannot put release $release of $name in place" "component=$name"
-  fsync "$meta.sums" "$meta" "$croot/releases/.meta" "$croot/releases"
+  fsync_later "$meta.sums" "$meta" "$croot/releases/.meta" "$croot/releases"
   journal staged "$name"
 }
 
@@ -1284,6 +1304,8 @@ verb_switch() { # one component
     i=$((i + 1))
     component "$i"
     [ -f "$ROOT/txn/$txn/done.$name" ] || missing=yes
+    # A power cut before the state says `switched` is reverted, whichever of the two releases the link leads to then.
+    fsync_later "$croot"
   done
   if [ "$missing" = yes ]; then fsync "$ROOT/txn/$txn"; else set_state switched || die write-failed "cannot record the state"; fi
   finish "state=$state"
@@ -1481,7 +1503,7 @@ revert_link() {
       }
     fi
   elif [ "$link_text" != "$previous" ]; then
-    point_current "$croot" "$previous" || {
+    { point_current "$croot" "$previous" && fsync "$croot"; } || {
       why="cannot point $croot/current back to $previous"
       return 1
     }
@@ -1614,6 +1636,7 @@ verb_close() { # history line on standard input
   IFS= read -r history || history=
   load_plan "$ROOT/txn/$txn/plan"
   journal begin close
+  doomed=''
   if [ -n "$history" ]; then append_history; fi
   # Both endings were verified by health checks; any other keeps what tells a person to look.
   case $state/${a_outcome:-deployed} in
@@ -1644,9 +1667,11 @@ verb_close() { # history line on standard input
   fi
   prune_blobs
   prune_transactions
+  [ -z "$unsynced" ] || fsync
+  remove_doomed
   # The last step: until here the next run finds the transaction and finishes it. Before it go the lease, and what agents
   # were writing when they were killed, as logind does with what a login leaves.
-  drop_lease "$ROOT"/*.tmp "$ROOT"/agent.sh.* "$ROOT/txn/$txn"/*.tmp "$ROOT/active"
+  drop_lease "$ROOT/lease" "$ROOT"/*.tmp "$ROOT"/agent.sh.* "$ROOT/txn/$txn"/*.tmp "$ROOT/active"
   fsync "$ROOT"
   # What is left here goes into the report: nobody has to ask again.
   say host state=idle
@@ -1654,8 +1679,28 @@ verb_close() { # history line on standard input
   finish state=idle
 }
 
+doom() { # path...: removed at the end with all others, by one process
+  for path in "$@"; do
+    case $path in
+      *"$NL"*) rm -rf "$path" ;;
+      *) doomed="$doomed$path$NL" ;;
+    esac
+  done
+}
+
+remove_doomed() {
+  set -f
+  IFS=$NL
+  # shellcheck disable=SC2086 # split on purpose
+  set -- $doomed
+  unset IFS
+  set +f
+  [ "$#" -eq 0 ] || rm -rf "$@"
+}
+
 append_history() {
   file=$ROOT/history.jsonl
+  fsync_later "$file"
   if [ -f "$file" ]; then
     # Until this transaction is closed no other one writes here, so its line can only be the last.
     last_line=$(tail -n 1 "$file" && echo .)
@@ -1669,7 +1714,6 @@ append_history() {
     esac
   fi
   printf '%s\n' "$history" >>"$file" || die write-failed "cannot write $file"
-  fsync "$file"
 }
 
 prune_releases() { # the newest $p_keep stay, and always current and the way back
@@ -1685,7 +1729,7 @@ prune_releases() { # the newest $p_keep stay, and always current and the way bac
     too_many=$((too_many - 1))
     id=${meta##*/}
     if [ "$id" = "$link_id" ] || [ "$id" = "${previous##*/}" ]; then continue; fi
-    rm -rf "$croot/releases/$id" "$meta" "$meta.sums"
+    doom "$croot/releases/$id" "$meta" "$meta.sums"
   done
 }
 
@@ -1703,6 +1747,9 @@ prune_blobs() {
     component "$i"
     for meta in "$croot/releases/.meta"/*; do
       is_release_meta "$meta" || continue
+      case $NL$doomed in
+        *"$NL$meta$NL"*) continue ;;
+      esac
       release_meta "$croot" "${meta##*/}"
       blobs_used="$blobs_used$m_sha "
     done
@@ -1711,7 +1758,7 @@ prune_blobs() {
     [ -f "$blob" ] || continue
     case $blobs_used in
       *" ${blob##*/} "*) ;;
-      *) rm -f "$blob" ;;
+      *) doom "$blob" ;;
     esac
   done
   # A receiver that was killed could not clean up; parts of several of them fill a disk. Its process number is in the name.
@@ -1733,7 +1780,7 @@ prune_transactions() { # the last twenty stay for people and for recovery of a h
   for old in "$ROOT/txn"/*; do
     [ "$too_many" -gt 0 ] || break
     too_many=$((too_many - 1))
-    [ "${old##*/}" = "$txn" ] || rm -rf "$old"
+    [ "${old##*/}" = "$txn" ] || doom "$old"
   done
 }
 
