@@ -18,7 +18,7 @@ export function reportFolder(variables: Variables): string {
  */
 export async function writeReport(report: Report, folder = reportFolder(process.env)): Promise<string> {
   const masked = maskDeep(report);
-  const checked = reportSchema.safeParse(masked);
+  const checked = reportSchema.safeParse(masked, { jitless: true });
   if (!checked.success) {
     const problems = checked.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new SafeguardError(`The report does not match its schema: ${problems.join('; ')}.`, {

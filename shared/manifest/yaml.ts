@@ -6,6 +6,9 @@ import { type PlacedProblem, YamlDocument } from './yaml-document';
 
 const mostProblems = 10;
 
+/** Compiled code, which zod would make for every map, takes longer to make than to read a file once without it. */
+const parsing = { error: describeIssue, jitless: true };
+
 export interface YamlFileKind {
   /** Code of the error. Default `manifest-invalid`. */
   code?: string;
@@ -26,7 +29,7 @@ export function parseYaml<S extends z.ZodType>(
 ): z.output<S> {
   const document = YamlDocument.parse(text);
   if (document.problems.length > 0) throw invalid(file, document.problems, kind);
-  const result = schema.safeParse(document.value, { error: describeIssue });
+  const result = schema.safeParse(document.value, parsing);
   if (result.success) return result.data;
   const problems = schemaProblems([...result.error.issues, ...issuesBehind(schema, document.value, result.error)]);
   throw invalid(
@@ -47,7 +50,7 @@ function issuesBehind(schema: z.ZodType, value: unknown, { issues }: z.ZodError)
     const parent = issue.path.reduce<unknown>((part, step) => (part as Record<PropertyKey, unknown>)[step], pruned);
     for (const key of issue.keys) delete (parent as Record<string, unknown>)[key];
   }
-  return schema.safeParse(pruned, { error: describeIssue }).error?.issues ?? [];
+  return schema.safeParse(pruned, parsing).error?.issues ?? [];
 }
 
 function place(document: YamlDocument, { path, message, aboutKey }: SchemaProblem): PlacedProblem {
