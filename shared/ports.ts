@@ -36,6 +36,8 @@ export interface RunningCommand {
   ended: Promise<CommandEnd>;
   /** Stop waiting for it. Idempotent, never throws. */
   abandon(): void;
+  /** Says that a stream of any length will be its input, behind which no other command should have to wait. */
+  streams?(): void;
 }
 
 /**
@@ -55,8 +57,6 @@ export interface HostLink {
    * do without this one should end it. Without `start`, every command has to go through `exec`.
    */
   start?(command: string, stop: AbortSignal, onScarce: () => void): Promise<RunningCommand>;
-  /** A stream is about to be sent: what that needs may be made ready in the meantime. Never throws. */
-  expectUpload?(): void;
   /** Idempotent; never rejects. */
   close(): Promise<void>;
 }

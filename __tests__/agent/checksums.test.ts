@@ -1,4 +1,14 @@
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { renderPlan } from '../../shared/transaction/host-plan';
@@ -8,6 +18,18 @@ import { describeInShells, whereIs } from './shells';
 
 /** Control characters in names are refused on the runner already. */
 const odd = artifactOf(await tar(file('back\\slash', 'one'), folder('sub'), file('sub/ *.', 'three')));
+
+function replace(name: string): void {
+  rmSync(name);
+  writeFileSync(name, 'other');
+}
+
+/** Does something to a file and gives it back the times that it had. */
+function backdated(name: string, change: () => void): void {
+  const { atime, mtime } = statSync(name);
+  change();
+  utimesSync(name, atime, mtime);
+}
 
 describeInShells('whether a release is undamaged', (shell) => {
   let box: Box;
@@ -38,8 +60,15 @@ describeInShells('whether a release is undamaged', (shell) => {
     symlinkSync(whereIs('false') ?? '/bin/false', program);
   }
 
+  /** Of the release in use: another file of it than its contents. */
+  const noted = (kind: 'sums' | 'seal') =>
+    path.join(box.place(), 'releases/.meta', `${path.basename(box.current() ?? '')}.${kind}`);
+  /** From now on only its files can tell. */
+  const breakSeal = () => rmSync(noted('seal'));
+
   it('is seen with and without openssl', async () => {
     await deploy();
+    breakSeal();
     expect(/ \*\.\//.test(sums())).toBe(whereIs('openssl') !== null);
     expect(await problems()).toEqual([]);
     breakOpenssl();
@@ -57,6 +86,7 @@ describeInShells('whether a release is undamaged', (shell) => {
   it('is seen in a release that was unpacked without openssl', async () => {
     breakOpenssl();
     await deploy();
+    breakSeal();
     expect(sums()).not.toMatch(/ \*\.\//);
     expect(await problems()).toEqual([]);
     damage('z-last.txt');
@@ -65,8 +95,36 @@ describeInShells('whether a release is undamaged', (shell) => {
 
   it.each(['back\\slash', 'sub/ *.'])('is seen with odd names, such as %j', async (name) => {
     await deploy(odd);
+    breakSeal();
     expect(await problems()).toEqual([]);
     damage(name);
     expect(await problems()).toEqual(['way-back-damaged']);
+  });
+
+  it('is known without reading it where nothing of it was touched since', async () => {
+    await deploy();
+    // Whoever reads the files finds that none of them is as it is written here.
+    writeFileSync(noted('sums'), sums().replaceAll(/^[0-9a-f]{64}/gm, 'a'.repeat(64)));
+    // The find of busybox does not know the time of a change.
+    expect(await problems()).toEqual(shell.applets ? ['way-back-damaged'] : []);
+    breakSeal();
+    expect(await problems()).toEqual(['way-back-damaged']);
+  });
+
+  it.each<[string, (file: string) => void]>([
+    ['written to, and dated back', (name) => backdated(name, () => appendFileSync(name, 'more'))],
+    ['removed', (name) => rmSync(name)],
+    ['replaced by another with its date', (name) => backdated(name, () => replace(name))],
+    ['renamed', (name) => renameSync(name, `${name}.old`)],
+  ])('is seen where a file was %s', async (_what, change) => {
+    await deploy();
+    change(path.join(box.place(), 'current/sub/with space.txt'));
+    expect(await problems()).toEqual(['way-back-damaged']);
+  });
+
+  it('is not told of what the application adds to its folder', async () => {
+    await deploy();
+    writeFileSync(path.join(box.place(), 'current/sub/cache'), 'made at run time');
+    expect(await problems()).toEqual([]);
   });
 });

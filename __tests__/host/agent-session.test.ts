@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { UnreachableError } from '../../shared/errors';
 import { HostAgent } from '../../shared/host/agent';
@@ -135,6 +137,78 @@ describe('requests to one agent', () => {
     expect((await session.call(request)).stdout).toHaveLength(4 * 1024 * 1024);
     expect(session.isIdle).toBe(true);
     session.close();
+  });
+});
+
+describe('an upload', () => {
+  const content = randomBytes(3_000_000);
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const arrived = () => readFileSync(join(folder, 'blobs', sha256)).equals(content);
+
+  it('takes the place of a session that waits, on the connection that is there', async () => {
+    await start();
+    await run(':');
+    expect((await agent.upload(sha256, content.length, () => Readable.from([content]))).status).toBe('ok');
+    expect(arrived()).toBe(true);
+    expect(await run('echo after')).toBe('after');
+    expect(commands).toEqual(['serve', 'serve']);
+    expect(server.accepted()).toBe(1);
+  });
+
+  it('takes a command of its own where no session waits', async () => {
+    await start();
+    expect((await agent.upload(sha256, content.length, () => Readable.from([content]))).status).toBe('ok');
+    expect(arrived()).toBe(true);
+    expect(commands).toEqual(['receive']);
+  });
+
+  it('that is damaged is refused, and the next one goes through', async () => {
+    await start();
+    await run(':');
+    const other = Buffer.from(content).fill('?', 1000, 1001);
+    const refused = await agent.upload(sha256, content.length, () => Readable.from([other]));
+    expect(refused).toMatchObject({ status: 'failed', code: 'upload-damaged' });
+    await run(':');
+    expect((await agent.upload(sha256, content.length, () => Readable.from([content]))).status).toBe('ok');
+    expect(arrived()).toBe(true);
+  });
+
+  it('holds up no request: others get a connection of their own', async () => {
+    await start();
+    const gate = join(folder, 'gate');
+    const slow = run(`while [ ! -e '${gate}' ]; do sleep 0.01; done; echo slow`);
+    await run(':');
+    const stream = new Readable({ read: () => undefined });
+    stream.push(content.subarray(0, 1_000_000));
+    const sending = agent.upload(sha256, content.length, () => stream);
+    expect(await run('echo meanwhile')).toBe('meanwhile');
+    expect(server.accepted()).toBe(2);
+    writeFileSync(gate, '');
+    expect(await slow).toBe('slow');
+    expect(await run('echo still')).toBe('still');
+    stream.push(content.subarray(1_000_000));
+    stream.push(null);
+    expect((await sending).status).toBe('ok');
+    expect(arrived()).toBe(true);
+    expect(await run('echo after')).toBe('after');
+    expect(server.accepted()).toBe(2);
+  });
+
+  it('that is given up takes those with it that were behind it', async () => {
+    await start();
+    const gate = join(folder, 'gate');
+    const slow = run(`while [ ! -e '${gate}' ]; do sleep 0.01; done`);
+    await run(':');
+    writeFileSync(gate, '');
+    await slow;
+    const stop = new AbortController();
+    const stream = new Readable({ read: () => undefined });
+    stream.push(content);
+    const sending = agent.upload(sha256, content.length, () => stream, stop.signal);
+    stop.abort(new Error('cancelled by a person'));
+    await expect(sending).rejects.toThrow('cancelled by a person');
+    expect(await run('echo after')).toBe('after');
+    expect(commands).toEqual(['serve', 'serve', 'serve']);
   });
 });
 

@@ -164,8 +164,8 @@ const refusals: Refusal[] = [
   },
   {
     what: 'a disk that is nearly full',
-    prepare: () => program('df', nearlyFull),
-    after: () => rmSync(join(site.first.folder, 'programs/df')),
+    prepare: () => program('stat', nearlyFull),
+    after: () => rmSync(join(site.first.folder, 'programs/stat')),
     says: () => `web-01: web: no space: 1032 kB needed in ${site.view}/srv/web, 100 kB free (and 1 more, see the log)`,
     remedy: () => "Free space on the host, or lower 'keep-releases'.",
   },
@@ -183,9 +183,9 @@ function program(name: string, text: string): void {
   writeFileSync(join(site.first.folder, 'programs', name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
 }
 
-const nearlyFull = `free=100
-case $1 in -Pi) free=100000 ;; esac
-printf 'Filesystem 1024-blocks Used Available Capacity Mounted on\\ndisk 2048 1948 %s 95%% /\\n' "$free"`;
+/** What `stat -f` says of every folder: 100 blocks of a kilobyte are free. */
+const nearlyFull = `shift 3
+printf '%s\\t100\\t1024\\t200000\\t100000\\n' "$@"`;
 
 describe('check mode', () => {
   it('says that the plan holds and changes nothing', async () => {

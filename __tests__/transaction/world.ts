@@ -549,7 +549,6 @@ export class World {
       host: name,
       ask: answer,
       call: answer,
-      expectUpload: () => undefined,
       upload: (sha: string, bytes: number, _open: unknown, signal?: AbortSignal) =>
         answer('receive', { sha, bytes }, signal ? { signal } : {}),
     };

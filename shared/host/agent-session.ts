@@ -53,6 +53,11 @@ export class AgentSession {
     return this.#state === 'idle' && !this.#closing;
   }
 
+  /** It has answered before: what runs on the host is the agent. */
+  get isStarted(): boolean {
+    return this.#running !== null;
+  }
+
   get isOver(): boolean {
     return this.#state === 'over' || this.#closing;
   }
@@ -95,6 +100,20 @@ export class AgentSession {
       clearTimeout(timer);
       unlisten();
     }
+  }
+
+  /**
+   * Gives the session away to one last request, whose input is a stream of any length: the caller writes it to the
+   * command's standard input and closes that. `lastAnswer` reads what it leaves behind. Call only when idle and started.
+   */
+  handOver(verb: string, words: readonly string[]): RunningCommand {
+    const running = this.#running;
+    if (running === null || this.#state !== 'idle') throw new Error('only a session that waits can be given away');
+    this.#state = 'over';
+    this.#requests += 1;
+    running.streams?.();
+    running.stdin.write(requestText(String(this.#requests), { verb, words, stdin: '' }));
+    return running;
   }
 
   /** Ends once the request under way, if there is one, has its answer. Idempotent. */
@@ -166,7 +185,14 @@ export class AgentSession {
   }
 }
 
-function requestText(id: string, { verb, words, stdin }: SessionRequest): string {
+/** The end and the output of a command as the answer to its last request. */
+export function lastAnswer(result: ExecResult): ExecResult {
+  const match = done.exec(result.stdout);
+  if (match === null) return result;
+  return { ...result, code: Number(match[2]), signal: null, stdout: result.stdout.replace(done, '') };
+}
+
+function requestText(id: string, { verb, words, stdin }: Pick<SessionRequest, 'verb' | 'words' | 'stdin'>): string {
   const call = ['ds1', 'call', id, verb, ...words].map((word) => escapeField(word)).join('\t');
   const lines = stdin === '' ? [] : stdin.slice(0, -1).split('\n');
   return `${call}\n${lines.map((line) => ` ${line}\n`).join('')}ds1\trun\n`;

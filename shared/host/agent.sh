@@ -512,12 +512,6 @@ release_meta() { # root id -> $m_version $m_sha $m_created
   fi
 }
 
-# Many a sha256sum knows nothing of the processor's instructions for it; openssl, where it is there, is five times faster.
-choose_hasher() { # -> $hasher
-  hasher=sha256sum
-  if [ "$(openssl dgst -sha256 -r </dev/null 2>/dev/null)" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 *stdin" ]; then hasher='openssl dgst -sha256 -r'; fi
-}
-
 # Lines `HASH  NAME` or `HASH *NAME`, which `sha256sum -c` reads alike. It alone is sure to escape odd names.
 checksums() { # folder file
   hasher=sha256sum
@@ -543,6 +537,13 @@ release_intact() { # root id
   [ -f "$1/releases/.meta/$2.sums" ] || return 0
   [ -s "$1/releases/.meta/$2.sums" ] || return 0
   (cd "$1/releases/$2" && { same_checksums "../.meta/$2.sums" || sha256sum -c "../.meta/$2.sums" >/dev/null 2>&1; })
+}
+
+# Intact without reading it all: no file and no folder of it was written, renamed, removed or given away since it was
+# unpacked and checked. The kernel sets the time of a change, and nobody else can, other than by setting the clock.
+release_untouched() { # root id
+  [ -f "$1/releases/.meta/$2.seal" ] && [ -d "$1/releases/$2" ] &&
+    younger=$(find "$1/releases/$2" -cnewer "$1/releases/.meta/$2.seal" 2>/dev/null) && [ -z "$younger" ]
 }
 
 same_checksums() { # file: the quick yes; only `sha256sum -c` says no
@@ -1173,19 +1174,28 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   { cat >"$part"; } 2>/dev/null || written=no
   # Who sends has to be heard out before he listens.
   [ "$written" = yes ] || cat >/dev/null
+  # Hashed once it is there: through a pipe beside the file it costs three times as much processor time.
+  found=''
+  if [ "$written" = yes ]; then found=$(openssl dgst -sha256 -r <"$part" 2>/dev/null) || found=''; fi
+  # An openssl that is missing, too old or not allowed to hash says nothing or something else: then it is asked elsewhere.
+  [ "${found%% *}" = "$want" ] || received_damaged
+  fsync "$part"
+  mv -f "$part" "$ROOT/blobs/$want"
+  trap - EXIT
+  fsync "$ROOT/blobs"
+  finish
+}
+
+# Many a sha256sum knows nothing of the processor's instructions for it and takes five times as long as openssl, so it is
+# asked second; what it says counts.
+received_damaged() {
   got_size=$(wc -c <"$part" 2>/dev/null || echo 0)
   got_size=$((got_size))
   [ "$written" = yes ] || die no-space "no space for the artifact: $got_size of $size bytes fit in $ROOT/blobs"
   [ "$got_size" = "$size" ] || die upload-damaged "the artifact arrived damaged: $got_size of $size bytes"
-  # Hashed once it is there: through a pipe beside the file it costs three times as much processor time.
-  choose_hasher
-  found=$($hasher <"$part") || die receive-failed "the artifact cannot be read again"
+  found=$(sha256sum <"$part") || die receive-failed "the artifact cannot be read again"
   found=${found%% *}
   [ "$found" = "$want" ] || die upload-damaged "the artifact arrived damaged: sha256 $found instead of $want ($got_size of $size bytes)"
-  fsync "$part"
-  mv -f "$part" "$ROOT/blobs/$want"
-  fsync "$ROOT/blobs"
-  finish
 }
 
 verb_stage() {
@@ -1243,6 +1253,8 @@ stage_component() {
   # Nothing of it counts before the state says that it is staged, so it needs no rename, only to be on the disk by then.
   printf '%s\n' "$p_version$TAB$sha$TAB$stamped" 2>/dev/null >"$meta" || die no-space "cannot write $meta" "component=$name"
   mv -T "$partial" "$croot/releases/$release" || die unpack-failed "cannot put release $release of $name in place" "component=$name"
+  # What changes from here on is younger than this; see release_untouched. Where it is missing, everything is read.
+  { true >"$meta.seal"; } 2>/dev/null || :
   fsync_later "$meta.sums" "$meta" "$croot/releases/.meta" "$croot/releases"
   journal staged "$name"
 }
@@ -1654,7 +1666,7 @@ verb_close() { # history line on standard input
       if [ "$vfile" != - ]; then keep "$croot/$vfile" "$p_version"; fi
     elif [ "$release" = "$txn" ]; then
       current_of "$croot"
-      if [ "$link_id" != "$release" ]; then rm -rf "$croot/releases/$release" "$croot/releases/.meta/$release" "$croot/releases/.meta/$release.sums"; fi
+      if [ "$link_id" != "$release" ]; then rm -rf "$croot/releases/$release" "$croot/releases/.meta/$release" "$croot/releases/.meta/$release.sums" "$croot/releases/.meta/$release.seal"; fi
     fi
     previous_of "$name"
     prune_releases
@@ -1729,13 +1741,13 @@ prune_releases() { # the newest $p_keep stay, and always current and the way bac
     too_many=$((too_many - 1))
     id=${meta##*/}
     if [ "$id" = "$link_id" ] || [ "$id" = "${previous##*/}" ]; then continue; fi
-    doom "$croot/releases/$id" "$meta" "$meta.sums"
+    doom "$croot/releases/$id" "$meta" "$meta.sums" "$meta.seal"
   done
 }
 
 is_release_meta() {
   case $1 in
-    */'*' | *.sums | *.tmp) return 1 ;;
+    */'*' | *.sums | *.seal | *.tmp) return 1 ;;
   esac
 }
 
@@ -2082,7 +2094,7 @@ preflight_component() {
     release)
       if [ ! -d "$croot/releases/$link_id" ]; then
         problem way-back-missing "the release that $croot/current points to ($link_id) is missing: there would be no way back" "Restore that release, or remove $croot/current to start afresh."
-      elif ! release_intact "$croot" "$link_id"; then
+      elif ! release_untouched "$croot" "$link_id" && ! release_intact "$croot" "$link_id"; then
         problem way-back-damaged "files of the release in use ($link_id) no longer match their checksums: the way back is damaged" "Find out who changed files below $croot/releases/$link_id, and restore them."
       fi
       ;;
@@ -2191,7 +2203,7 @@ enough() { # free kilobytes, inodes, free inodes, as far as they are numbers, fo
 
 # A request is a line `ds1<TAB>call<TAB>ID<TAB>VERB<TAB>key=value...`, its input with a space in front of every line, and
 # a line `ds1<TAB>run`. What follows the answer is a line `ds1<TAB>done<TAB>ID<TAB>EXIT-CODE`. It saves every verb a
-# session of sshd, sudo and three shells.
+# session of sshd, sudo and three shells. The input of `receive` is all that follows, so it is the last request.
 verb_serve() {
   is_root || : # asked here, so that not every request asks
   while IFS= read -r call_line; do
@@ -2214,11 +2226,17 @@ verb_serve() {
     [ "$call_whole" = yes ] || exit 1
     call_line=${call_line#ds1"$TAB"call"$TAB"}
     call_id=${call_line%%"$TAB"*}
+    call_verb=${call_line#*"$TAB"}
+    call_verb=${call_verb%%"$TAB"*}
     # For the lines of the journal; asked for once in a second instead of by every verb.
     stamp
     # `|| code=$?` would switch off `set -e` in everything that the verb does.
     set +e
-    if [ -z "$call_input" ]; then
+    if [ "$call_verb" = receive ]; then
+      # The rest of the input is the artifact.
+      (serve_one)
+      call_code=$?
+    elif [ -z "$call_input" ]; then
       (serve_one) </dev/null
       call_code=$?
     else
@@ -2229,6 +2247,7 @@ verb_serve() {
     set -e
     call_input='' # may hold secrets
     printf 'ds1\tdone\t%s\t%s\n' "$call_id" "$call_code"
+    [ "$call_verb" != receive ] || break
   done
 }
 

@@ -9,7 +9,8 @@ import {
   installCommand,
   verbCommand,
 } from './agent-command';
-import { AgentSession, fitsRequest } from './agent-session';
+import { AgentSession, fitsRequest, lastAnswer } from './agent-session';
+import { runCommand } from './run-command';
 import { type AgentRecord, parseAnswer } from './wire';
 
 /** What the agent answered: it did the work, it refused and changed nothing, or it failed while doing it. */
@@ -85,24 +86,33 @@ export class HostAgent {
     for (const session of this.#sessions) session.close();
   }
 
-  /** An upload will follow soon. */
-  expectUpload(): void {
-    this.#link.expectUpload?.();
-  }
-
   /** Streams an artifact to the host. `open` gives a fresh stream, since a first try may have used one up. */
   async upload(sha256: string, bytes: number, open: () => Readable, signal?: AbortSignal): Promise<AgentAnswer> {
     const stdin = open();
+    const words = [`sha=${sha256}`, `bytes=${bytes}`];
+    const options = {
+      stdin,
+      // Only standing still ends an upload, however slow the line is.
+      timeoutMs: 24 * 3_600_000,
+      idleTimeoutMs: uploadIdleMs,
+      ...(signal ? { signal } : {}),
+    };
+    const session = this.#sessions.find(({ isIdle, isStarted }) => isIdle && isStarted);
+    // Others are opened while it lasts: requests to those that are there may be queued behind the stream.
+    const others = this.#sessions.filter((other) => other !== session);
+    this.#sessions = [];
     try {
-      return await this.#run(verbCommand(this.#place, 'receive', [`sha=${sha256}`, `bytes=${bytes}`]), {
-        stdin,
-        // Only standing still ends an upload, however slow the line is.
-        timeoutMs: 24 * 3_600_000,
-        idleTimeoutMs: uploadIdleMs,
-        ...(signal ? { signal } : {}),
-      });
-    } finally {
-      stdin.destroy();
+      const answer =
+        session === undefined
+          ? await this.#run(verbCommand(this.#place, 'receive', words), options)
+          : this.#read(
+              lastAnswer(await runCommand(this.host, options, async () => session.handOver('receive', words))),
+            );
+      this.#sessions.push(...others);
+      return answer;
+    } catch (error) {
+      for (const other of others) other.close();
+      throw error;
     }
   }
 
@@ -135,7 +145,7 @@ export class HostAgent {
     this.#sessions = this.#sessions.filter(({ isOver }) => !isOver);
     const idle = this.#sessions.find(({ isIdle }) => isIdle);
     if (idle !== undefined) return idle;
-    if (this.#sessions.length === mostSessions) return null;
+    if (this.#sessions.length >= mostSessions) return null;
     const session = new AgentSession(this.#link, verbCommand(this.#place, 'serve', []));
     this.#sessions.push(session);
     return session;

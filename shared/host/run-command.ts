@@ -32,6 +32,7 @@ export async function runCommand(
   try {
     stop.signal.throwIfAborted();
     const command = await Promise.race([begin(start, stop.signal), stopped]);
+    if (source !== null && source === options.stdin) command.streams?.();
     const stdout = collect(command.stdout, options.maxBytes ?? defaultMaxBytes);
     const stderr = collect(command.stderr, options.maxBytes ?? defaultMaxBytes);
     const feeding = feed(host, source, command.stdin, options.idleTimeoutMs, stop);

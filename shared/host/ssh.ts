@@ -31,8 +31,10 @@ const connectAttempts = 4;
 const lonelyRefusals = 5;
 
 /**
- * Opens a link to a host over SSH. It connects on the first `exec`, keeps one connection for all commands and one for
- * streams that are sent, and connects again on the next `exec` after one was lost. Commands run under `/bin/sh`, whatever the user's login shell is.
+ * Opens a link to a host over SSH. It connects on the first `exec`, keeps the connection for all that follow, and connects
+ * again on the next one after it was lost. While a stream is sent, new commands get a connection of their own: what is
+ * queued for an upload on a slow line would hold them up for longer than a lease lasts. Commands run under `/bin/sh`,
+ * whatever the user's login shell is.
  *
  * `exec` rejects with an UnreachableError (`connection-refused`, `connect-timeout`, `name-not-found`,
  * `network-unreachable`, `connection-lost`, `timed-out`) when the network or the host did not answer, and with a plain
@@ -50,16 +52,6 @@ export function connectSsh(host: Host, options: SshOptions): HostLink {
   return new SshLink(host.name, [...host.jump, host.ssh], options);
 }
 
-/** The connection that new commands of one kind start on. */
-class Lane {
-  current: SshConnection | null = null;
-  pending: Promise<SshConnection> | null = null;
-}
-
-function isStream(stdin: ExecOptions['stdin']): boolean {
-  return typeof stdin === 'object' && !Buffer.isBuffer(stdin);
-}
-
 class SshLink implements HostLink {
   readonly host: string;
   readonly #route: readonly Endpoint[];
@@ -69,7 +61,9 @@ class SshLink implements HostLink {
   readonly #connections = new Set<SshConnection>();
   /** Tells those who keep a command running that others wait for its place. */
   readonly #lasting = new Set<() => void>();
-  readonly #lanes = { commands: new Lane(), uploads: new Lane() };
+  /** The ends of the commands that streams are sent to, each with its connection. */
+  readonly #uploads = new Map<Promise<unknown>, SshConnection>();
+  #pending: Promise<SshConnection> | null = null;
   #key: ParsedKey | null = null;
   #closed: Promise<void> | null = null;
 
@@ -80,22 +74,15 @@ class SshLink implements HostLink {
   }
 
   exec(command: string, options: ExecOptions): Promise<ExecResult> {
-    // What is queued for an upload on a slow line would hold up everything behind it for longer than a lease lasts.
-    const lane = isStream(options.stdin) ? this.#lanes.uploads : this.#lanes.commands;
-    return runCommand(this.host, options, (stop) => this.#start(command, lane, stop));
+    return runCommand(this.host, options, (stop) => this.#start(command, stop));
   }
 
   async start(command: string, stop: AbortSignal, onScarce: () => void): Promise<RunningCommand> {
-    const running = await this.#start(command, this.#lanes.commands, stop);
+    const running = await this.#start(command, stop);
     this.#lasting.add(onScarce);
     const forget = () => this.#lasting.delete(onScarce);
     running.ended.then(forget, forget);
     return running;
-  }
-
-  expectUpload(): void {
-    // What goes wrong here goes wrong again, and is told, when the upload itself asks for the connection.
-    this.#connected(this.#lanes.uploads, this.#closing.signal).catch(() => undefined);
   }
 
   close(): Promise<void> {
@@ -105,16 +92,17 @@ class SshLink implements HostLink {
 
   async #shut(): Promise<void> {
     this.#closing.abort(this.#closedError());
-    await Promise.all(Object.values(this.#lanes).map(({ pending }) => pending?.catch(() => undefined)));
+    await this.#pending?.catch(() => undefined);
     await Promise.all([...this.#connections].map((connection) => connection.close()));
   }
 
-  async #start(command: string, lane: Lane, stop: AbortSignal): Promise<RunningCommand> {
+  async #start(command: string, stop: AbortSignal): Promise<RunningCommand> {
     for (let refusals = 0; ; ) {
-      const connection = await this.#connected(lane, stop);
+      const connection = await this.#connected(stop);
       if (connection.isNarrow) for (const tell of this.#lasting) tell();
       try {
-        return await connection.start(`exec /bin/sh -c ${quote(command)}`, stop);
+        const running = await connection.start(`exec /bin/sh -c ${quote(command)}`, stop);
+        return { ...running, streams: () => this.#streams(connection, running) };
       } catch (error) {
         if (!(error instanceof NotStarted)) throw error;
         if (error.reason === 'lost') continue;
@@ -127,19 +115,27 @@ class SshLink implements HostLink {
     }
   }
 
-  async #connected(lane: Lane, stop: AbortSignal): Promise<SshConnection> {
+  #streams(connection: SshConnection, { ended }: RunningCommand): void {
+    this.#uploads.set(ended, connection);
+    const done = () => this.#uploads.delete(ended);
+    ended.then(done, done);
+  }
+
+  async #connected(stop: AbortSignal): Promise<SshConnection> {
     stop.throwIfAborted();
     if (this.#closing.signal.aborted) throw this.#closing.signal.reason;
-    if (lane.current?.usable) return lane.current;
-    lane.pending ??= this.#open(lane).finally(() => {
-      lane.pending = null;
+    const sending = new Set(this.#uploads.values());
+    const free = [...this.#connections].find((known) => known.usable && !sending.has(known));
+    if (free !== undefined) return free;
+    this.#pending ??= this.#open().finally(() => {
+      this.#pending = null;
     });
-    const connection = await lane.pending;
+    const connection = await this.#pending;
     stop.throwIfAborted();
     return connection;
   }
 
-  async #open(lane: Lane): Promise<SshConnection> {
+  async #open(): Promise<SshConnection> {
     const { log, privateKey, passphrase, keepaliveMs = 5000 } = this.#options;
     this.#key ??= privateKey === undefined || privateKey === '' ? null : parsePrivateKey(privateKey, passphrase);
     const started = performance.now();
@@ -153,7 +149,6 @@ class SshLink implements HostLink {
     const [first, ...rest] = hops;
     if (first === undefined) throw new Error('a route has at least one machine');
     const connection = new SshConnection(this.host, [first, ...rest], keepaliveMs);
-    lane.current = connection;
     this.#adopt(connection);
     log?.debug(
       `${this.host}: connected to ${this.#route.map(nameEndpoint).join(' → ')} in ${Math.round(performance.now() - started)} ms`,

@@ -10,7 +10,7 @@ import { renderPlan } from './host-plan';
 import { type Inspection, inspect, unfinishedOn } from './inspection';
 import { migrationNotes } from './migrator';
 import { exitCode, type Outcome } from './outcome';
-import { commonVersion, isNoOp, neededArtifacts, requestedPlan, versionOf } from './planning';
+import { commonVersion, isNoOp, requestedPlan, versionOf } from './planning';
 import { Recorder } from './recorder';
 import { Recovery } from './recovery';
 import type { Source, TransactionRequest } from './request';
@@ -97,9 +97,6 @@ class Deployment {
     if (isNoOp(request, request.snapshots)) return this.#noOp(request);
     for (const note of this.#notes(request)) this.#recorder.warn(note);
     const { fleet, health } = this.#session;
-    if (!this.#inputs.checkMode) {
-      for (const host of fleet.hosts) if (neededArtifacts(request, host).length > 0) fleet.expectUpload(host);
-    }
     const capturing = this.#inputs.checkMode ? null : this.#capture();
     // It is awaited once the preflight has had its say, which comes first when both have something to complain about.
     capturing?.catch(() => undefined);

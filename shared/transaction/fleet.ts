@@ -82,11 +82,6 @@ export class Fleet {
     return [first, ...others];
   }
 
-  /** An upload to this host will follow soon. */
-  expectUpload(host: string): void {
-    this.agent(host).expectUpload();
-  }
-
   /** Sends an artifact; content-addressed, so sending it again is harmless. */
   async upload(host: string, artifact: StagedArtifact, signal: AbortSignal): Promise<HostResult> {
     for (let tries = 1; ; tries += 1) {
