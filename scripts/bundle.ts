@@ -25,7 +25,7 @@ const unused = {
   './protocol/SFTP.js': 'node:fs',
 };
 /** How ncc's unminified output begins and ends a module. */
-const moduleStart = /^\/\*{3}\/ (?=\(\()/gm;
+const moduleStart = /^\/\*{3}\/ (?=\()/gm;
 const moduleEnd = /^\/\*{3}\/ \}\)/gm;
 /** One character beyond Latin-1 makes V8 keep and scan the whole source with two bytes a character. */
 const format = { comments: false, ascii_only: true };
