@@ -36,8 +36,11 @@ export interface RunningCommand {
   ended: Promise<CommandEnd>;
   /** Stop waiting for it. Idempotent, never throws. */
   abandon(): void;
-  /** Says that a stream of any length will be its input, behind which no other command should have to wait. */
-  streams?(): void;
+  /**
+   * Says that from now on a stream of any length is its input, behind which no other command should have to wait. What
+   * it returns says that this is over.
+   */
+  streams?(): () => void;
 }
 
 /**

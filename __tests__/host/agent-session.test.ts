@@ -127,6 +127,22 @@ describe('requests to one agent', () => {
     expect(commands).toEqual(['serve', 'serve', 'run']);
   });
 
+  it('that can wait start no second agent', async () => {
+    await start();
+    const gate = join(folder, 'gate');
+    const order: string[] = [];
+    const slow = run(`while [ ! -e '${gate}' ]; do sleep 0.01; done`).then(() => order.push('slow'));
+    const waits = agent.ask('status', {}, { queue: true }).then(() => order.push('waited'));
+    const stop = new AbortController();
+    const given = agent.ask('status', {}, { queue: true, signal: stop.signal });
+    stop.abort(new Error('cancelled by a person'));
+    await expect(given).rejects.toThrow('cancelled by a person');
+    writeFileSync(gate, '');
+    await Promise.all([slow, waits]);
+    expect(order).toEqual(['slow', 'waited']);
+    expect(commands).toEqual(['serve']);
+  });
+
   it('are cut at four megabytes, and the next one is answered', async () => {
     await start();
     const session = new AgentSession(
@@ -145,13 +161,14 @@ describe('an upload', () => {
   const sha256 = createHash('sha256').update(content).digest('hex');
   const arrived = () => readFileSync(join(folder, 'blobs', sha256)).equals(content);
 
-  it('takes the place of a session that waits, on the connection that is there', async () => {
+  it('goes through a session that waits, on the connection that is there', async () => {
     await start();
     await run(':');
     expect((await agent.upload(sha256, content.length, () => Readable.from([content]))).status).toBe('ok');
     expect(arrived()).toBe(true);
+    expect((await agent.upload(sha256, content.length, () => Readable.from([content]))).fields['already']).toBe('yes');
     expect(await run('echo after')).toBe('after');
-    expect(commands).toEqual(['serve', 'serve']);
+    expect(commands).toEqual(['serve']);
     expect(server.accepted()).toBe(1);
   });
 
@@ -171,6 +188,18 @@ describe('an upload', () => {
     await run(':');
     expect((await agent.upload(sha256, content.length, () => Readable.from([content]))).status).toBe('ok');
     expect(arrived()).toBe(true);
+  });
+
+  it.each([
+    ['longer', Buffer.concat([content, Buffer.from('ds1\tcall\t9\tstatus\nds1\trun\n')])],
+    ['shorter', content.subarray(1)],
+  ])('of a file that has become %s is given up, and nothing of it is taken for a request', async (_how, other) => {
+    await start();
+    await run(':');
+    const sending = agent.upload(sha256, content.length, () => Readable.from([other]));
+    await expect(sending).rejects.toMatchObject({ code: 'artifact-changed' });
+    expect(await run('echo after')).toBe('after');
+    expect(readdirSync(join(folder, 'blobs'))).not.toContain(sha256);
   });
 
   it('holds up no request: others get a connection of their own', async () => {

@@ -287,8 +287,7 @@ serve() {
       strike
     fi
     printf '%s' "$request" >&6
-    # Its input is all that follows.
-    case $call in " "[0-9]*" receive "*) cat >&6; exec 6>&- ;; esac
+    case $call in " "[0-9]*" receive "*) head -c "\${call##*bytes=}" >&6 ;; esac
     answer='' ended=yes
     while IFS= read -r line <&5; do
       answer=$answer$line$nl

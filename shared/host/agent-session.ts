@@ -1,6 +1,7 @@
+import { Readable, Writable } from 'node:stream';
 import { UnreachableError } from '../errors';
-import type { CommandEnd, ExecResult, HostLink, RunningCommand } from '../ports';
-import { after, follow, timedOut } from './run-command';
+import type { CommandEnd, ExecOptions, ExecResult, HostLink, RunningCommand } from '../ports';
+import { after, follow, runCommand, timedOut } from './run-command';
 import { escapeField } from './wire';
 
 export interface SessionRequest {
@@ -35,7 +36,8 @@ export class AgentSession {
   readonly #link: HostLink;
   readonly #command: string;
   #running: RunningCommand | null = null;
-  #state: 'idle' | 'busy' | 'over' = 'idle';
+  #phase: 'idle' | 'busy' | 'over' = 'idle';
+  #waiting: (() => void)[] = [];
   #closing = false;
   #unwelcome = false;
   #requests = 0;
@@ -49,6 +51,16 @@ export class AgentSession {
     this.#command = command;
   }
 
+  get #state(): 'idle' | 'busy' | 'over' {
+    return this.#phase;
+  }
+
+  set #state(phase) {
+    this.#phase = phase;
+    if (phase === 'busy') return;
+    for (const tell of this.#waiting.splice(0)) tell();
+  }
+
   get isIdle(): boolean {
     return this.#state === 'idle' && !this.#closing;
   }
@@ -56,6 +68,15 @@ export class AgentSession {
   /** It has answered before: what runs on the host is the agent. */
   get isStarted(): boolean {
     return this.#running !== null;
+  }
+
+  /** Resolves when the request under way, if there is one, has ended in one way or the other. */
+  async settled(): Promise<void> {
+    while (this.#state === 'busy') {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
   }
 
   get isOver(): boolean {
@@ -87,9 +108,7 @@ export class AgentSession {
       stop.signal.throwIfAborted();
       const running = this.#running ?? (await Promise.race([this.#start(stop.signal), stopped]));
       const result = await Promise.race([this.#ask(running, request), stopped]);
-      if (result.ended) this.#state = 'over';
-      else if (this.#closing) this.#finish();
-      else this.#state = 'idle';
+      this.#settle(result.ended);
       return result;
     } catch (error) {
       // Its answer may still come, and must not be taken for that of the next request.
@@ -103,23 +122,49 @@ export class AgentSession {
   }
 
   /**
-   * Gives the session away to one last request, whose input is a stream of any length: the caller writes it to the
-   * command's standard input and closes that. `lastAnswer` reads what it leaves behind. Call only when idle and started.
+   * A request whose input is a stream, which has to have exactly the length that the request says: what is more would be
+   * taken for the next one. Call only when idle and started.
+   *
+   * @param options as for `HostLink.exec`, with the stream as `stdin`
+   * @throws as `HostLink.exec` does
    */
-  handOver(verb: string, words: readonly string[]): RunningCommand {
+  async send(verb: string, words: readonly string[], options: ExecOptions): Promise<ExecResult> {
     const running = this.#running;
-    if (running === null || this.#state !== 'idle') throw new Error('only a session that waits can be given away');
-    this.#state = 'over';
-    this.#requests += 1;
-    running.streams?.();
-    running.stdin.write(requestText(String(this.#requests), { verb, words, stdin: '' }));
-    return running;
+    if (running === null || this.#state !== 'idle') throw new Error('only a session that waits can be sent a stream');
+    this.#state = 'busy';
+    const streamed = running.streams?.();
+    const answer = this.#ask(running, { verb, words, stdin: '' });
+    try {
+      await runCommand(this.#link.host, options, async () => ({
+        stdin: staysOpen(running.stdin),
+        stdout: Readable.from([]),
+        stderr: Readable.from([]),
+        ended: answer,
+        abandon: () => undefined,
+      }));
+      const result = await answer;
+      // Where it could not take all of it, the agent ends with its answer.
+      this.#settle(result.ended || result.code !== 0);
+      return result;
+    } catch (error) {
+      this.#state = 'over';
+      running.abandon();
+      throw error;
+    } finally {
+      streamed?.();
+    }
   }
 
   /** Ends once the request under way, if there is one, has its answer. Idempotent. */
   close(): void {
     this.#closing = true;
     if (this.#state === 'idle') this.#finish();
+  }
+
+  #settle(ended: boolean): void {
+    if (ended) this.#state = 'over';
+    else if (this.#closing) this.#finish();
+    else this.#state = 'idle';
   }
 
   /** What runs on the host ends with its input. */
@@ -155,7 +200,7 @@ export class AgentSession {
     if (this.#state === 'idle') this.#state = 'over';
   }
 
-  async #ask(running: RunningCommand, request: SessionRequest): Promise<ExecResult & { ended: boolean }> {
+  async #ask(running: RunningCommand, request: RequestParts): Promise<ExecResult & { ended: boolean }> {
     const id = String(++this.#requests);
     this.#stdout = new Collected();
     this.#stderr = new Collected();
@@ -185,14 +230,14 @@ export class AgentSession {
   }
 }
 
-/** The end and the output of a command as the answer to its last request. */
-export function lastAnswer(result: ExecResult): ExecResult {
-  const match = done.exec(result.stdout);
-  if (match === null) return result;
-  return { ...result, code: Number(match[2]), signal: null, stdout: result.stdout.replace(done, '') };
+/** Takes what is written to `sink`, and leaves it open at its end. */
+function staysOpen(sink: Writable): Writable {
+  return new Writable({ write: (chunk, _encoding, done) => sink.write(chunk, done) });
 }
 
-function requestText(id: string, { verb, words, stdin }: Pick<SessionRequest, 'verb' | 'words' | 'stdin'>): string {
+type RequestParts = Pick<SessionRequest, 'verb' | 'words' | 'stdin'>;
+
+function requestText(id: string, { verb, words, stdin }: RequestParts): string {
   const call = ['ds1', 'call', id, verb, ...words].map((word) => escapeField(word)).join('\t');
   const lines = stdin === '' ? [] : stdin.slice(0, -1).split('\n');
   return `${call}\n${lines.map((line) => ` ${line}\n`).join('')}ds1\trun\n`;

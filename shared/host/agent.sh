@@ -1160,9 +1160,10 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   esac
   arg bytes
   size=$value
+  is_number "$size" || refuse bad-call "bad number of bytes"
   make_folder "$ROOT/blobs"
   if [ -f "$ROOT/blobs/$want" ]; then
-    cat >/dev/null
+    incoming >/dev/null
     finish already=yes
   fi
   part=$ROOT/blobs/.$want.$$.part
@@ -1171,7 +1172,7 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   # The end of a login ends what runs in it, and a shell that dies of a signal sets off no trap for its exit.
   trap 'exit 1' HUP INT TERM
   written=yes
-  { cat >"$part"; } 2>/dev/null || written=no
+  { incoming >"$part"; } 2>/dev/null || written=no
   # Who sends has to be heard out before he listens.
   [ "$written" = yes ] || cat >/dev/null
   # Hashed once it is there: through a pipe beside the file it costs three times as much processor time.
@@ -1184,6 +1185,16 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   trap - EXIT
   fsync "$ROOT/blobs"
   finish
+}
+
+# A request is followed by others, which are sent after its answer: nothing beyond these bytes can be read by mistake.
+incoming() {
+  if [ "$served" != yes ]; then
+    cat
+  # In big pieces where dd can count bytes; one that cannot has read nothing when it says so.
+  elif ! dd bs=131072 count="$size" iflag=fullblock,count_bytes 2>/dev/null; then
+    head -c "$size"
+  fi
 }
 
 # Many a sha256sum knows nothing of the processor's instructions for it and takes five times as long as openssl, so it is
@@ -2201,9 +2212,11 @@ enough() { # free kilobytes, inodes, free inodes, as far as they are numbers, fo
 
 # ---------------------------------------------------------------- many verbs over one standard input
 
+served=no
+
 # A request is a line `ds1<TAB>call<TAB>ID<TAB>VERB<TAB>key=value...`, its input with a space in front of every line, and
 # a line `ds1<TAB>run`. What follows the answer is a line `ds1<TAB>done<TAB>ID<TAB>EXIT-CODE`. It saves every verb a
-# session of sshd, sudo and three shells. The input of `receive` is all that follows, so it is the last request.
+# session of sshd, sudo and three shells. The bytes of a `receive` follow its last line.
 verb_serve() {
   is_root || : # asked here, so that not every request asks
   while IFS= read -r call_line; do
@@ -2233,7 +2246,6 @@ verb_serve() {
     # `|| code=$?` would switch off `set -e` in everything that the verb does.
     set +e
     if [ "$call_verb" = receive ]; then
-      # The rest of the input is the artifact.
       (serve_one)
       call_code=$?
     elif [ -z "$call_input" ]; then
@@ -2247,12 +2259,14 @@ verb_serve() {
     set -e
     call_input='' # may hold secrets
     printf 'ds1\tdone\t%s\t%s\n' "$call_id" "$call_code"
-    [ "$call_verb" != receive ] || break
+    # Not all of it may have been read.
+    [ "$call_verb" != receive ] || [ "$call_code" -eq 0 ] || break
   done
 }
 
 serve_one() {
   set -e
+  served=yes
   served_root=$ROOT
   set -f
   IFS=$TAB

@@ -1,6 +1,7 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { SafeguardError, UnreachableError } from '../errors';
 import type { ExecOptions, ExecResult, HostLink } from '../ports';
+import { onAbort } from './abort';
 import {
   type AgentPlace,
   agentMissing,
@@ -9,8 +10,7 @@ import {
   installCommand,
   verbCommand,
 } from './agent-command';
-import { AgentSession, fitsRequest, lastAnswer } from './agent-session';
-import { runCommand } from './run-command';
+import { AgentSession, fitsRequest } from './agent-session';
 import { type AgentRecord, parseAnswer } from './wire';
 
 /** What the agent answered: it did the work, it refused and changed nothing, or it failed while doing it. */
@@ -31,6 +31,8 @@ export interface CallOptions {
   /** Milliseconds; default 30,000. */
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** Waits for a request under way rather than have a second agent started on the host, which costs more than most verbs. */
+  queue?: boolean;
 }
 
 const defaultTimeoutMs = 30_000;
@@ -91,7 +93,6 @@ export class HostAgent {
     const stdin = open();
     const words = [`sha=${sha256}`, `bytes=${bytes}`];
     const options = {
-      stdin,
       // Only standing still ends an upload, however slow the line is.
       timeoutMs: 24 * 3_600_000,
       idleTimeoutMs: uploadIdleMs,
@@ -99,21 +100,40 @@ export class HostAgent {
     };
     const session = this.#sessions.find(({ isIdle, isStarted }) => isIdle && isStarted);
     // Others are opened while it lasts: requests to those that are there may be queued behind the stream.
-    const others = this.#sessions.filter((other) => other !== session);
+    const aside = this.#sessions;
     this.#sessions = [];
     try {
       const answer =
         session === undefined
-          ? await this.#run(verbCommand(this.#place, 'receive', words), options)
+          ? await this.#run(verbCommand(this.#place, 'receive', words), { ...options, stdin })
           : this.#read(
-              lastAnswer(await runCommand(this.host, options, async () => session.handOver('receive', words))),
+              await session.send('receive', words, { ...options, stdin: Readable.from(this.#exactly(stdin, bytes)) }),
             );
-      this.#sessions.push(...others);
+      this.#sessions.unshift(...aside);
       return answer;
     } catch (error) {
-      for (const other of others) other.close();
+      for (const other of aside) other.close();
       throw error;
+    } finally {
+      stdin.destroy();
     }
+  }
+
+  /** What follows the last byte would be taken for a request. */
+  async *#exactly(stream: Readable, bytes: number): AsyncGenerator<Buffer> {
+    let left = bytes;
+    for await (const chunk of stream) {
+      left -= chunk.length;
+      if (left < 0) break;
+      yield chunk;
+    }
+    if (left === 0) return;
+    throw new SafeguardError(`${this.host}: the artifact has not the ${bytes} bytes any more that it had`, {
+      fault: 'configuration',
+      code: 'artifact-changed',
+      host: this.host,
+      remedy: 'Start the deployment when the build of the artifact is complete.',
+    });
   }
 
   async #install(signal: AbortSignal | undefined): Promise<void> {
@@ -133,9 +153,25 @@ export class HostAgent {
 
   async #verb(verb: string, words: readonly string[], options: CallOptions): Promise<AgentAnswer> {
     const { stdin = '', timeoutMs = defaultTimeoutMs, signal } = options;
+    if (options.queue) await this.#turn(signal);
     const session = fitsRequest(stdin) ? this.#idleSession() : null;
     if (session === null) return this.#run(verbCommand(this.#place, verb, words), options);
     return this.#read(await session.call({ verb, words, stdin, timeoutMs, signal }));
+  }
+
+  /** Resolves when a session is free, or none is busy; rejects with the signal's reason. */
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const living = this.#sessions.filter(({ isOver }) => !isOver);
+      if (living.length === 0 || living.some(({ isIdle }) => isIdle)) return;
+      let unlisten: () => void = () => undefined;
+      const aborted = new Promise<void>((resolve) => {
+        if (signal !== undefined) unlisten = onAbort([signal], () => resolve());
+      });
+      await Promise.race([...living.map((session) => session.settled()), aborted]);
+      unlisten();
+    }
   }
 
   /** null when all have a request under way: a renewal must not wait for the start of a service. */

@@ -32,7 +32,7 @@ export async function runCommand(
   try {
     stop.signal.throwIfAborted();
     const command = await Promise.race([begin(start, stop.signal), stopped]);
-    if (source !== null && source === options.stdin) command.streams?.();
+    const streamed = source !== null && source === options.stdin ? command.streams?.() : undefined;
     const stdout = collect(command.stdout, options.maxBytes ?? defaultMaxBytes);
     const stderr = collect(command.stderr, options.maxBytes ?? defaultMaxBytes);
     const feeding = feed(host, source, command.stdin, options.idleTimeoutMs, stop);
@@ -41,6 +41,7 @@ export async function runCommand(
       return { ...end, stdout: stdout(), stderr: stderr() };
     } finally {
       feeding.cancel();
+      streamed?.();
       if (stop.signal.aborted) command.abandon();
     }
   } finally {

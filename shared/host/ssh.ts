@@ -61,8 +61,8 @@ class SshLink implements HostLink {
   readonly #connections = new Set<SshConnection>();
   /** Tells those who keep a command running that others wait for its place. */
   readonly #lasting = new Set<() => void>();
-  /** The ends of the commands that streams are sent to, each with its connection. */
-  readonly #uploads = new Map<Promise<unknown>, SshConnection>();
+  /** Streams that are being sent, each with its connection. */
+  readonly #uploads = new Map<object, SshConnection>();
   #pending: Promise<SshConnection> | null = null;
   #key: ParsedKey | null = null;
   #closed: Promise<void> | null = null;
@@ -102,7 +102,7 @@ class SshLink implements HostLink {
       if (connection.isNarrow) for (const tell of this.#lasting) tell();
       try {
         const running = await connection.start(`exec /bin/sh -c ${quote(command)}`, stop);
-        return { ...running, streams: () => this.#streams(connection, running) };
+        return { ...running, streams: () => this.#streams(connection) };
       } catch (error) {
         if (!(error instanceof NotStarted)) throw error;
         if (error.reason === 'lost') continue;
@@ -115,10 +115,12 @@ class SshLink implements HostLink {
     }
   }
 
-  #streams(connection: SshConnection, { ended }: RunningCommand): void {
-    this.#uploads.set(ended, connection);
-    const done = () => this.#uploads.delete(ended);
-    ended.then(done, done);
+  #streams(connection: SshConnection): () => void {
+    const stream = {};
+    this.#uploads.set(stream, connection);
+    return () => {
+      this.#uploads.delete(stream);
+    };
   }
 
   async #connected(stop: AbortSignal): Promise<SshConnection> {

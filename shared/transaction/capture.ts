@@ -42,6 +42,7 @@ export async function captureState(
   const results = await fleet.call(fleet.hosts, {
     verb: 'capture',
     readOnly: true,
+    queue: true,
     stdin: (host) =>
       secretsInput(componentSecrets(environment, host, variables)) + renderPlan(lookPlan(environment, host)),
     ...(options.signal ? { signal: options.signal } : {}),
@@ -100,6 +101,7 @@ export function saveCaptures(
   const texts = new Map(captures.map((capture) => [capture.host, `${JSON.stringify(capture, null, 2)}\n`]));
   return fleet.call([...texts.keys()], {
     verb: 'save',
+    queue: true,
     args: { folder: environment.paths.captures, file: name },
     stdin: (host) => texts.get(host) ?? '',
   });

@@ -171,6 +171,7 @@ export class Coordinator {
       () =>
         fleet.ledgerFirst(this.#ledger, this.#hosts, {
           verb: 'open',
+          queue: true,
           args: this.#args({ lease: environment.rollout.leaseSeconds, owner, runner }),
           stdin: (host) => renderPlan(requestedPlan(this.#request, host)),
           signal: this.#ports.signal,

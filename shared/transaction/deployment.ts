@@ -97,14 +97,15 @@ class Deployment {
     if (isNoOp(request, request.snapshots)) return this.#noOp(request);
     for (const note of this.#notes(request)) this.#recorder.warn(note);
     const { fleet, health } = this.#session;
-    const capturing = this.#inputs.checkMode ? null : this.#capture();
-    // It is awaited once the preflight has had its say, which comes first when both have something to complain about.
-    capturing?.catch(() => undefined);
-    await this.#recorder.phase(
+    const preflight = this.#recorder.phase(
       'preflight',
       () => this.#preflight(request),
       () => true,
     );
+    const capturing = this.#inputs.checkMode ? null : this.#capture();
+    // It is awaited once the preflight has had its say, which comes first when both have something to complain about.
+    capturing?.catch(() => undefined);
+    await preflight;
     if (capturing === null) {
       this.#ports.log.info('Check mode: the plan holds on every host; nothing was changed.');
       return ended('no-op', null);

@@ -22,6 +22,8 @@ export interface FleetCall {
   stdin?: string | ((host: string) => string);
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** See CallOptions. */
+  queue?: boolean;
   /** How long an unreachable host is asked again, in milliseconds; every verb may be repeated. Default: once more. */
   patienceMs?: number;
 }
@@ -107,6 +109,7 @@ export class Fleet {
       ...(call.stdin === undefined ? {} : { stdin: give(call.stdin) }),
       ...(call.timeoutMs === undefined ? {} : { timeoutMs: call.timeoutMs }),
       ...(call.signal === undefined ? {} : { signal: call.signal }),
+      ...(call.queue === undefined ? {} : { queue: call.queue }),
     };
     const until = this.#clock.monotonicMs() + (call.patienceMs ?? 0);
     for (let tries = 1; ; tries += 1) {
