@@ -159,6 +159,41 @@ describeInShells(
         expect(blobs()).toEqual([payload.planned.sha256]);
       });
 
+      /** Asks one agent for all of it, each time once it has answered. */
+      async function served(content: Buffer, script = ''): Promise<string[]> {
+        const file = path.join(box.folder, 'sent');
+        writeFileSync(file, content);
+        const { sha256 } = payload.planned;
+        const program = `cd "$1"; mkfifo in out; ${script}
+          "$1/sh" "$2" --root "$3" serve <in >out &
+          exec 3>in 4<out
+          answer() { while read -r line <&4; do case $line in *done*) echo "$line"; return ;; esac; done; echo over; }
+          trap : PIPE
+          printf 'ds1\\tcall\\t1\\treceive\\tsha=%s\\tbytes=%s\\nds1\\trun\\n' ${sha256} ${payload.content.length} >&3
+          cat "$4" >&3
+          answer
+          printf 'ds1\\tcall\\t2\\tstatus\\nds1\\trun\\n' >&3
+          answer
+          exec 3>&-
+          wait`;
+        const { stdout } = await box.run(['/bin/sh', '-c', program, 'sh', box.folder, box.agent, box.root, file]);
+        return stdout.replaceAll('\t', ' ').trim().split('\n');
+      }
+
+      it('takes exactly its bytes as a request among others', async () => {
+        expect(await served(payload.content)).toEqual(['ds1 done 1 0', 'ds1 done 2 0']);
+        expect(blobs()).toEqual([payload.planned.sha256]);
+        expect(await served(payload.content, 'rm -f in out; mkfifo in out;')).toEqual(['ds1 done 1 0', 'ds1 done 2 0']);
+      });
+
+      it.each([
+        ['that is damaged', Buffer.from(payload.content).fill('?', 600, 601), ''],
+        ['for which there is no space', payload.content, `trap '' XFSZ; ulimit -f 1;`],
+      ])('ends the requests with an upload %s', async (_what, content, script) => {
+        expect(await served(content, script)).toEqual(['ds1 done 1 1', 'over']);
+        expect(blobs()).toEqual([]);
+      });
+
       it.each(['../../etc/passwd', 'ABC', 'g0', ''])('takes no name such as %p', async (sha) => {
         expect(await box.verb('receive', { sha, bytes: 3 }, { stdin: 'abc' })).toMatchObject({ code: 'bad-call' });
       });

@@ -1174,7 +1174,7 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   written=yes
   { incoming >"$part"; } 2>/dev/null || written=no
   # Who sends has to be heard out before he listens.
-  [ "$written" = yes ] || cat >/dev/null
+  [ "$written" = yes ] || [ "$served" = yes ] || cat >/dev/null
   # Hashed once it is there: through a pipe beside the file it costs three times as much processor time.
   found=''
   if [ "$written" = yes ]; then found=$(openssl dgst -sha256 -r <"$part" 2>/dev/null) || found=''; fi
@@ -1191,8 +1191,9 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
 incoming() {
   if [ "$served" != yes ]; then
     cat
-  # In big pieces where dd can count bytes; one that cannot has read nothing when it says so.
+  # In big pieces, where dd can count bytes. One that cannot has read nothing when it says so.
   elif ! dd bs=131072 count="$size" iflag=fullblock,count_bytes 2>/dev/null; then
+    if dd count=0 iflag=fullblock,count_bytes </dev/null >/dev/null 2>&1; then return 1; fi
     head -c "$size"
   fi
 }
