@@ -89,7 +89,38 @@ need() { # command...
 
 # ---------------------------------------------------------------- time
 
-now_iso() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+now_iso() { # -> $iso
+  wall_clock
+  iso_of "$wall_seconds"
+}
+
+# Asked for at most once a minute: in between the uptime says how much of it went by, and a process costs a millisecond.
+wall_clock() { # -> $wall_seconds since 1970
+  uptime_cs
+  if [ -z "$wall_asked" ] || [ "$uptime" -lt "$wall_asked_at" ] || [ $((uptime - wall_asked_at)) -ge 6000 ]; then
+    wall_asked=$(date +%s) wall_asked_at=$uptime
+    is_number "$wall_asked" || wall_asked=0
+  fi
+  wall_seconds=$((wall_asked + (uptime - wall_asked_at) / 100))
+}
+wall_asked=''
+
+# Years are counted from 1 March here, so that a leap day is the last day of its year. From 2000-03-01 to 2100-02-28
+# every fourth year has one; `date` is asked about the rest, which only a clock that was never set shows.
+iso_of() { # seconds since 1970 -> $iso
+  if [ "$1" -lt 951868800 ] || [ "$1" -ge 4107542400 ]; then
+    iso=$(date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo unknown)
+    return 0
+  fi
+  day_count=$((($1 - 951868800) / 86400)) day_second=$(($1 % 86400))
+  year=$(((4 * day_count + 3) / 1461))
+  year_day=$((day_count - 1461 * year / 4))
+  month=$(((5 * year_day + 2) / 153))
+  day=$((year_day - (153 * month + 2) / 5 + 101))
+  year=$((2000 + year + month / 10)) month=$(((month + 2) % 12 + 101))
+  hour=$((day_second / 3600 + 100)) minute=$((day_second / 60 % 60 + 100)) second=$((day_second % 60 + 100))
+  iso=$year-${month#1}-${day#1}T${hour#1}:${minute#1}:${second#1}Z
+}
 
 # Centiseconds since boot. Leases use this clock because a wall clock can be set while a lease runs.
 uptime_cs() { # -> $uptime
@@ -121,7 +152,25 @@ naps=0
 # ---------------------------------------------------------------- durable files
 
 # `sync FILE` is fsync in coreutils 8.24 and later; elsewhere the whole system is synced.
-fsync() { sync "$@" 2>/dev/null || sync; }
+fsync() { # file...
+  if [ -n "$unsynced" ]; then
+    set -f
+    IFS=$NL
+    # shellcheck disable=SC2086 # split on purpose
+    set -- $unsynced "$@"
+    unset IFS
+    set +f
+    unsynced=''
+  fi
+  sync "$@" 2>/dev/null || sync
+}
+
+# What has to be on the disk before the next file gets its name shares the way there with that file: it saves a process,
+# and a service does not stand still for it.
+fsync_later() { # file...
+  for later in "$@"; do unsynced="$unsynced$later$NL"; done
+}
+unsynced=''
 
 # The file system of a folder at once: one by one, ten thousand files take sixteen times as long.
 fsync_tree() { sync -f "$1" 2>/dev/null || sync; }
@@ -142,7 +191,7 @@ keep_all() { # file content [file content]...
   fsync "$keep_folder" || keep_failed "$keep_folder"
 }
 
-keep_failed() {
+keep_failed() { # file, in $keep_folder
   rm -f "$keep_folder"/*".$$.tmp"
   die write-failed "cannot write $1: $(df -Pk "$keep_folder" 2>/dev/null | awk 'NR==2 {print $4 " kB free on " $6}')" "file=$1"
 }
@@ -198,14 +247,9 @@ is_name() { # what may become part of a path
   esac
 }
 
-stamped=''
-# Lines of the journal that follow each other within a second share one `date`: the process costs more than the line.
 stamp() { # -> $stamped
-  uptime_cs
-  if [ -z "$stamped" ] || [ "$uptime" -lt "$stamped_at" ] || [ $((uptime - stamped_at)) -ge 100 ]; then
-    stamped=$(now_iso)
-    stamped_at=$uptime
-  fi
+  now_iso
+  stamped=$iso
 }
 
 journal() { # what detail: for people; state files decide
@@ -221,9 +265,11 @@ journal() { # what detail: for people; state files decide
 lock() { # seconds to wait
   need flock
   make_folder "$ROOT"
-  # In a subshell first: a failing redirection of `exec` would end the script without an answer.
+  # Tried with `true` first: a failing redirection of `exec` would end the script without an answer.
   # Closed to others: whoever can open a file can lock it, and so keep every deployment and every way back waiting.
-  (umask 077 && : >>"$ROOT/lock" && : >>"$ROOT/lease.lock") 2>/dev/null || die no-rights "cannot write in $ROOT as user $(id -un)" "path=$ROOT"
+  umask 077
+  { true >>"$ROOT/lock" && true >>"$ROOT/lease.lock"; } 2>/dev/null || die no-rights "cannot write in $ROOT as user $(id -un)" "path=$ROOT"
+  umask 022
   exec 9>>"$ROOT/lock"
   uptime_cs
   lock_until=$((uptime + $1 * 100))
@@ -266,9 +312,8 @@ EOF
       broken "$ROOT/lease"
       lease_txn=
     fi
-  elif [ "$got_file" = yes ]; then
-    broken "$ROOT/lease"
   fi
+  # A lease file that a power cut left empty held a lease of before it, which is over.
 
   get "$ROOT/active"
   active=$got
@@ -320,14 +365,14 @@ new_lease() { # seconds seq -> $lease_line; under the lease lock
   uptime_cs
   lease_length=$1 lease_seq=$2
   lease_until=$((uptime + lease_length * 100))
-  # Not every date understands the first.
-  lease_ends=$(date -u -d "+$lease_length seconds" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null ||
-    date -u -d "@$(($(date +%s) + lease_length))" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo unknown)
+  wall_clock
+  iso_of $((wall_seconds + lease_length))
+  lease_ends=$iso
   lease_line="$lease_txn$TAB$epoch$TAB$lease_until$TAB$boot$TAB$lease_length$TAB$lease_seq$TAB$lease_since$TAB$lease_ends$TAB${lease_owner:--}$TAB${lease_runner:--}$TAB."
 }
 
-drop_lease() { # under its own lock too: a renewal that has been checked and not yet written would bring it back
-  { lease_lock && rm -f "$ROOT/lease" "$ROOT"/lease.*.tmp; } 8>>"$ROOT/lease.lock"
+drop_lease() { # what to remove, with the lease; under its own lock too: a renewal that has been checked and not yet written would bring it back
+  { lease_lock && rm -f "$@"; } 8>>"$ROOT/lease.lock"
 }
 
 # ---------------------------------------------------------------- the plan
@@ -467,19 +512,14 @@ release_meta() { # root id -> $m_version $m_sha $m_created
   fi
 }
 
-# Many a sha256sum knows nothing of the processor's instructions for it; openssl, where it is there, is five times faster.
-choose_hasher() { # -> $hasher
-  hasher=sha256sum
-  if [ "$(openssl dgst -sha256 -r </dev/null 2>/dev/null)" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 *stdin" ]; then hasher='openssl dgst -sha256 -r'; fi
-}
-
 # Lines `HASH  NAME` or `HASH *NAME`, which `sha256sum -c` reads alike. It alone is sure to escape odd names.
 checksums() { # folder file
   hasher=sha256sum
   if command -v openssl >/dev/null 2>&1; then hasher='openssl dgst -sha256 -r'; fi
-  if [ -n "$(find "$1" -name "*[\\\\$NL]*")" ]; then hasher=sha256sum; fi
-  # shellcheck disable=SC2086 # split on purpose
-  if (cd "$1" && find . -type f -exec $hasher {} +) >"$2" 2>/dev/null && well_formed_sums "$2"; then return 0; fi
+  odd=$2.$$.odd
+  # shellcheck disable=SC2086,SC2016 # split on purpose; expanded by the inner shell
+  if (cd "$1" && find . -name "*[\\\\$NL]*" -exec sh -c ': >"$0"' "$odd" {} + -o -type f -exec $hasher {} +) >"$2" 2>/dev/null && [ ! -e "$odd" ] && well_formed_sums "$2"; then return 0; fi
+  rm -f "$odd"
   (cd "$1" && find . -type f -exec sha256sum {} +) >"$2"
 }
 
@@ -497,6 +537,13 @@ release_intact() { # root id
   [ -f "$1/releases/.meta/$2.sums" ] || return 0
   [ -s "$1/releases/.meta/$2.sums" ] || return 0
   (cd "$1/releases/$2" && { same_checksums "../.meta/$2.sums" || sha256sum -c "../.meta/$2.sums" >/dev/null 2>&1; })
+}
+
+# Intact without reading it all: no file and no folder of it was written, renamed, removed or given away since it was
+# unpacked and checked. The kernel sets the time of a change, and nobody else can, other than by setting the clock.
+release_untouched() { # root id
+  [ -f "$1/releases/.meta/$2.seal" ] && [ -d "$1/releases/$2" ] &&
+    younger=$(find "$1/releases/$2" -cnewer "$1/releases/.meta/$2.seal" 2>/dev/null) && [ -z "$younger" ]
 }
 
 same_checksums() { # file: the quick yes; only `sha256sum -c` says no
@@ -524,9 +571,19 @@ current_of() { # root -> $link_kind (none|release|foreign|directory) $link_text 
   fi
 }
 
+# For those who only ask which release it leads to: it is mostly the plan's, which takes no process to see.
+current_now() { # root id -> like current_of, but for $link_text
+  # shellcheck disable=SC3013 # where `-ef` is not known, the link is read
+  if [ -L "$1/current" ] && [ ! -L "$1/releases/$2" ] && [ "$1/current" -ef "$1/releases/$2" ] 2>/dev/null; then
+    link_kind=release link_id=$2 link_text=''
+  else
+    current_of "$1"
+  fi
+}
+
 point_current() { # root link-text; atomic: a unique temporary link, then rename over the old one
   if [ -L "$1/.current.$txn" ]; then rm -f "$1/.current.$txn"; fi
-  ln -s "$2" "$1/.current.$txn" && mv -T "$1/.current.$txn" "$1/current" && fsync "$1"
+  ln -s "$2" "$1/.current.$txn" && mv -T "$1/.current.$txn" "$1/current"
 }
 
 # ---------------------------------------------------------------- running commands
@@ -688,23 +745,75 @@ process_stop() {
   rm -f "$ROOT/run/$name.pid"
 }
 
+# Microseconds of the clock that systemd writes down times with.
+monotonic_us() { # -> $monotonic, empty where the kernel does not tell
+  monotonic=''
+  [ -r /proc/timer_list ] || return 0
+  while read -r key _ value _; do
+    if [ "$key" = now ]; then
+      monotonic=${value%???}
+      break
+    fi
+  done </proc/timer_list
+  is_number "$monotonic" || monotonic=''
+}
+
+# shellcheck disable=SC2086 # see service_start
+units_start() { # units...; $action them -> $why
+  why=$(timeout -k 5 "$limit" systemctl $action -- "$@" 2>&1 9>&-) || {
+    why="systemctl $action $*: ${why:-no answer within $limit s}"
+    return 1
+  }
+}
+
+# `Result` does not tell: a unit that crashed before and is refused now keeps the result of the crash.
+refused_units() { # -> $refused; true when $action failed for nothing but units that systemd did not try since $monotonic
+  refused=''
+  [ -n "$monotonic" ] || return 1
+  case $why in
+    *'dependency job'*) return 1 ;;
+  esac
+  for unit in $units; do
+    ActiveState='' InactiveExitTimestampMonotonic=''
+    while IFS='=' read -r key value; do
+      case $key in
+        ActiveState | InactiveExitTimestampMonotonic) eval "$key=\$value" ;;
+      esac
+    done <<EOF
+$(systemctl show -p ActiveState,InactiveExitTimestampMonotonic -- "$unit" 2>/dev/null 9>&-)
+EOF
+    case $ActiveState in
+      active | activating | reloading) continue ;;
+      failed) ;;
+      *) return 1 ;;
+    esac
+    is_number "$InactiveExitTimestampMonotonic" && [ "$InactiveExitTimestampMonotonic" -lt "$monotonic" ] || return 1
+    refused="$refused $unit"
+  done
+  [ -n "$refused" ]
+}
+
 # shellcheck disable=SC2086 # unit names are split on purpose; the manifest allows no spaces in them
 service_start() { # fresh|again: after a stop, or over a service that may be running
   why=''
   case $manager in
     none) return 0 ;;
     systemd)
-      # A unit that crashed often enough refuses to start until its counter is cleared.
-      systemctl reset-failed -- $units >/dev/null 2>&1 9>&- || :
+      # A unit that was started often enough is refused until its counter is cleared. Where that can be told from a failure
+      # of its own it is cleared when it has to be; on the way back, always.
+      monotonic=''
+      if [ "$verb" = switch ]; then monotonic_us; fi
+      [ -n "$monotonic" ] || systemctl reset-failed -- $units >/dev/null 2>&1 9>&- || :
       case $1/$when in
         fresh/*) action=start ;;
         again/reload) action=reload-or-restart ;;
         *) action=restart ;;
       esac
       if [ "$boot_time" = yes ]; then action="--no-block start"; fi
-      why=$(timeout -k 5 "$limit" systemctl $action -- $units 2>&1 9>&-) || {
-        why="systemctl $action$units: ${why:-no answer within $limit s}"
-        return 1
+      units_start $units || {
+        refused_units || return 1
+        systemctl reset-failed -- $refused >/dev/null 2>&1 9>&- || :
+        units_start $refused || return 1
       }
       if [ "$boot_time" != yes ]; then
         for unit in $units; do
@@ -928,7 +1037,8 @@ verb_boot() { # internal: by the boot hook
 }
 
 critical() { # message
-  put "$ROOT/CRITICAL" "$(now_iso) $p_app $p_environment $txn: $1" || :
+  now_iso
+  put "$ROOT/CRITICAL" "$iso $p_app $p_environment $txn: $1" || :
 }
 
 # ---------------------------------------------------------------- guards
@@ -960,7 +1070,7 @@ member() {
       case ${a_outcome:-} in
         deployed | rolled-back) rm -f "$ROOT/CRITICAL" ;;
       esac
-      drop_lease
+      drop_lease "$ROOT/lease" "$ROOT"/lease.*.tmp
       finish state=idle
     fi
     refuse not-open "transaction $txn is not open on this host" "active=$active" "state=$state"
@@ -1021,7 +1131,7 @@ verb_open() {
   done
   # Nothing reads this folder before `active` names it, so its first files need no rename, only to be on the disk by then.
   printf '%s\n' "$previous" >"$ROOT/txn/$txn/previous" && echo open >"$ROOT/txn/$txn/state" || die no-space "cannot write in $ROOT/txn/$txn"
-  fsync "$ROOT/txn/$txn/plan" "$ROOT/txn/$txn/previous" "$ROOT/txn/$txn/state" "$ROOT/txn/$txn" "$ROOT/txn"
+  fsync_later "$ROOT/txn/$txn/plan" "$ROOT/txn/$txn/previous" "$ROOT/txn/$txn/state" "$ROOT/txn/$txn" "$ROOT/txn"
   # shellcheck disable=SC3013 # where `-ef` is not known, the link is made anew
   if [ "${SELF%/*}" = "$ROOT" ] && ! [ "$ROOT/agent.sh" -ef "$SELF" ] 2>/dev/null; then
     ln -s "${SELF##*/}" "$ROOT/agent.sh.$$" && mv -T "$ROOT/agent.sh.$$" "$ROOT/agent.sh" || die write-failed "cannot write in $ROOT"
@@ -1050,9 +1160,10 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   esac
   arg bytes
   size=$value
+  is_number "$size" || refuse bad-call "bad number of bytes"
   make_folder "$ROOT/blobs"
   if [ -f "$ROOT/blobs/$want" ]; then
-    cat >/dev/null
+    incoming >/dev/null
     finish already=yes
   fi
   part=$ROOT/blobs/.$want.$$.part
@@ -1061,22 +1172,42 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   # The end of a login ends what runs in it, and a shell that dies of a signal sets off no trap for its exit.
   trap 'exit 1' HUP INT TERM
   written=yes
-  { cat >"$part"; } 2>/dev/null || written=no
+  { incoming >"$part"; } 2>/dev/null || written=no
   # Who sends has to be heard out before he listens.
-  [ "$written" = yes ] || cat >/dev/null
+  [ "$written" = yes ] || [ "$served" = yes ] || cat >/dev/null
+  # Hashed once it is there: through a pipe beside the file it costs three times as much processor time.
+  found=''
+  if [ "$written" = yes ]; then found=$(openssl dgst -sha256 -r <"$part" 2>/dev/null) || found=''; fi
+  # An openssl that is missing, too old or not allowed to hash says nothing or something else: then it is asked elsewhere.
+  [ "${found%% *}" = "$want" ] || received_damaged
+  fsync "$part"
+  mv -f "$part" "$ROOT/blobs/$want"
+  trap - EXIT
+  fsync "$ROOT/blobs"
+  finish
+}
+
+# A request is followed by others, which are sent after its answer: nothing beyond these bytes can be read by mistake.
+incoming() {
+  if [ "$served" != yes ]; then
+    cat
+  # In big pieces, where dd can count bytes. One that cannot has read nothing when it says so.
+  elif ! dd bs=131072 count="$size" iflag=fullblock,count_bytes 2>/dev/null; then
+    if dd count=0 iflag=fullblock,count_bytes </dev/null >/dev/null 2>&1; then return 1; fi
+    head -c "$size"
+  fi
+}
+
+# Many a sha256sum knows nothing of the processor's instructions for it and takes five times as long as openssl, so it is
+# asked second; what it says counts.
+received_damaged() {
   got_size=$(wc -c <"$part" 2>/dev/null || echo 0)
   got_size=$((got_size))
   [ "$written" = yes ] || die no-space "no space for the artifact: $got_size of $size bytes fit in $ROOT/blobs"
   [ "$got_size" = "$size" ] || die upload-damaged "the artifact arrived damaged: $got_size of $size bytes"
-  # Hashed once it is there: through a pipe beside the file it costs three times as much processor time.
-  choose_hasher
-  found=$($hasher <"$part") || die receive-failed "the artifact cannot be read again"
+  found=$(sha256sum <"$part") || die receive-failed "the artifact cannot be read again"
   found=${found%% *}
   [ "$found" = "$want" ] || die upload-damaged "the artifact arrived damaged: sha256 $found instead of $want ($got_size of $size bytes)"
-  fsync "$part"
-  mv -f "$part" "$ROOT/blobs/$want"
-  fsync "$ROOT/blobs"
-  finish
 }
 
 verb_stage() {
@@ -1100,8 +1231,11 @@ verb_stage() {
 }
 
 stage_component() {
+  meta=$croot/releases/.meta/$release
   if release_complete "$croot" "$release"; then
     release_intact "$croot" "$release" || die release-damaged "release $release of $name is damaged: its files do not match their checksums" "component=$name"
+    # Perhaps put in place by a try that was killed right after.
+    for noted in "$meta" "$meta.sums" "$croot/releases/.meta" "$croot/releases"; do if [ -e "$noted" ]; then fsync_later "$noted"; fi; done
     return 0
   fi
   [ "$sha" != - ] || die release-missing "release $release of $name is not on this host" "component=$name"
@@ -1123,15 +1257,17 @@ stage_component() {
   chmod 755 "$partial"
   if [ "$owner" != - ]; then chown -Rh "$owner" "$partial" 2>/dev/null || { rm -rf "$partial" && die no-rights "cannot give the files of $name to $owner" "component=$name"; }; fi
   # Reading for the checksums and writing to the disk go on side by side. What reads keeps the lock until it ends.
-  checksums "$partial" "$croot/releases/.meta/$release.sums" &
+  checksums "$partial" "$meta.sums" &
   sums=$!
   fsync_tree "$partial"
   wait "$sums" || die no-space "cannot record the checksums of $name" "component=$name"
-  fsync "$croot/releases/.meta/$release.sums"
   stamp
-  keep "$croot/releases/.meta/$release" "$p_version$TAB$sha$TAB$stamped"
+  # Nothing of it counts before the state says that it is staged, so it needs no rename, only to be on the disk by then.
+  printf '%s\n' "$p_version$TAB$sha$TAB$stamped" 2>/dev/null >"$meta" || die no-space "cannot write $meta" "component=$name"
   mv -T "$partial" "$croot/releases/$release" || die unpack-failed "cannot put release $release of $name in place" "component=$name"
-  fsync "$croot/releases"
+  # What changes from here on is younger than this; see release_untouched. Where it is missing, everything is read.
+  { true >"$meta.seal"; } 2>/dev/null || :
+  fsync_later "$meta.sums" "$meta" "$croot/releases/.meta" "$croot/releases"
   journal staged "$name"
 }
 
@@ -1192,6 +1328,8 @@ verb_switch() { # one component
     i=$((i + 1))
     component "$i"
     [ -f "$ROOT/txn/$txn/done.$name" ] || missing=yes
+    # A power cut before the state says `switched` is reverted, whichever of the two releases the link leads to then.
+    fsync_later "$croot"
   done
   if [ "$missing" = yes ]; then fsync "$ROOT/txn/$txn"; else set_state switched || die write-failed "cannot record the state"; fi
   finish "state=$state"
@@ -1231,7 +1369,9 @@ verb_renew() {
     # A renewal that was delayed on the way must not lengthen a lease after a later one: the vote counts on its order.
     [ "$want_seq" -gt "$lease_seq" ] || refuse late "renewal $want_seq comes after $lease_seq" "state=$state"
     new_lease "$lease_length" "$want_seq"
-    keep "$ROOT/lease" "$lease_line"
+    # Not brought to the disk: no lease outlives its boot, and the epoch has a file of its own.
+    keep_folder=$ROOT
+    printf '%s\n' "$lease_line" 2>/dev/null >"$ROOT/lease.$$.tmp" && mv -f "$ROOT/lease.$$.tmp" "$ROOT/lease" || keep_failed "$ROOT/lease"
   } 8>>"$ROOT/lease.lock"
   finish "state=$state"
 }
@@ -1247,9 +1387,11 @@ verb_decide() {
       needs_lease
       arg seq
       [ "$value" = "$lease_seq" ] || refuse late "the vote $value is not the last renewal $lease_seq" "state=$state"
-      keep "$ROOT/txn/$txn/decision" commit
+      # The rename of the first commits; the second follows it.
+      keep_all "$ROOT/txn/$txn/decision" commit "$ROOT/txn/$txn/state" confirmed
+      state=confirmed
       journal decided commit
-      set_state confirmed || :
+      journal state confirmed
       ;;
     abort)
       if [ "$decision" = commit ] && [ "${a_override:-no}" != yes ]; then refuse decided "the decision of transaction $txn is commit" "state=$state" "decision=commit"; fi
@@ -1385,7 +1527,7 @@ revert_link() {
       }
     fi
   elif [ "$link_text" != "$previous" ]; then
-    point_current "$croot" "$previous" || {
+    { point_current "$croot" "$previous" && fsync "$croot"; } || {
       why="cannot point $croot/current back to $previous"
       return 1
     }
@@ -1518,10 +1660,11 @@ verb_close() { # history line on standard input
   IFS= read -r history || history=
   load_plan "$ROOT/txn/$txn/plan"
   journal begin close
+  doomed=''
   if [ -n "$history" ]; then append_history; fi
   # Both endings were verified by health checks; any other keeps what tells a person to look.
   case $state/${a_outcome:-deployed} in
-    confirmed/deployed | reverted/rolled-back) rm -f "$ROOT/CRITICAL" ;;
+    confirmed/deployed | reverted/rolled-back) if [ -e "$ROOT/CRITICAL" ]; then rm -f "$ROOT/CRITICAL"; fi ;;
   esac
   i=0
   while [ "$i" -lt "$components" ]; do
@@ -1535,7 +1678,7 @@ verb_close() { # history line on standard input
       if [ "$vfile" != - ]; then keep "$croot/$vfile" "$p_version"; fi
     elif [ "$release" = "$txn" ]; then
       current_of "$croot"
-      if [ "$link_id" != "$release" ]; then rm -rf "$croot/releases/$release" "$croot/releases/.meta/$release" "$croot/releases/.meta/$release.sums"; fi
+      if [ "$link_id" != "$release" ]; then rm -rf "$croot/releases/$release" "$croot/releases/.meta/$release" "$croot/releases/.meta/$release.sums" "$croot/releases/.meta/$release.seal"; fi
     fi
     previous_of "$name"
     prune_releases
@@ -1548,10 +1691,11 @@ verb_close() { # history line on standard input
   fi
   prune_blobs
   prune_transactions
-  drop_lease
-  # The last step: until here the next run finds the transaction and finishes it. Before it goes what agents were writing
-  # when they were killed, as logind does with what a login leaves.
-  rm -f "$ROOT"/*.tmp "$ROOT"/agent.sh.* "$ROOT/txn/$txn"/*.tmp "$ROOT/active"
+  [ -z "$unsynced" ] || fsync
+  remove_doomed
+  # The last step: until here the next run finds the transaction and finishes it. Before it go the lease, and what agents
+  # were writing when they were killed, as logind does with what a login leaves.
+  drop_lease "$ROOT/lease" "$ROOT"/*.tmp "$ROOT"/agent.sh.* "$ROOT/txn/$txn"/*.tmp "$ROOT/active"
   fsync "$ROOT"
   # What is left here goes into the report: nobody has to ask again.
   say host state=idle
@@ -1559,19 +1703,45 @@ verb_close() { # history line on standard input
   finish state=idle
 }
 
+doom() { # path...: removed at the end with all others, by one process
+  for path in "$@"; do
+    case $path in
+      *"$NL"*) rm -rf "$path" ;;
+      *) doomed="$doomed$path$NL" ;;
+    esac
+  done
+}
+
+remove_doomed() {
+  set -f
+  IFS=$NL
+  # shellcheck disable=SC2086 # split on purpose
+  set -- $doomed
+  unset IFS
+  set +f
+  [ "$#" -eq 0 ] || rm -rf "$@"
+}
+
 append_history() {
   file=$ROOT/history.jsonl
+  fsync_later "$file"
   if [ -f "$file" ]; then
-    if grep -qF "\"$txn\"" "$file"; then return 0; fi
+    # Until this transaction is closed no other one writes here, so its line can only be the last.
+    last_line=$(tail -n 1 "$file" && echo .)
+    case $last_line in
+      *"\"$txn\""*) return 0 ;;
+    esac
     # A line that a power cut tore must not swallow the next one.
-    if [ -n "$(tail -c 1 "$file")" ]; then printf '\n' >>"$file"; fi
+    case $last_line in
+      *"$NL." | .) ;;
+      *) printf '\n' >>"$file" ;;
+    esac
   fi
   printf '%s\n' "$history" >>"$file" || die write-failed "cannot write $file"
-  fsync "$file"
 }
 
 prune_releases() { # the newest $p_keep stay, and always current and the way back
-  current_of "$croot"
+  current_now "$croot" "$release"
   # Release ids begin with their time, so the order of names, in which the shell expands them, is the order of age.
   too_many=$((-p_keep))
   for meta in "$croot/releases/.meta"/*; do
@@ -1583,36 +1753,49 @@ prune_releases() { # the newest $p_keep stay, and always current and the way bac
     too_many=$((too_many - 1))
     id=${meta##*/}
     if [ "$id" = "$link_id" ] || [ "$id" = "${previous##*/}" ]; then continue; fi
-    rm -rf "$croot/releases/$id"
-    rm -f "$meta" "$meta.sums"
+    doom "$croot/releases/$id" "$meta" "$meta.sums" "$meta.seal"
   done
 }
 
 is_release_meta() {
   case $1 in
-    */'*' | *.sums | *.tmp) return 1 ;;
+    */'*' | *.sums | *.seal | *.tmp) return 1 ;;
   esac
 }
 
 prune_blobs() {
+  blobs_used=' '
+  i=0
+  while [ "$i" -lt "$components" ]; do
+    i=$((i + 1))
+    component "$i"
+    for meta in "$croot/releases/.meta"/*; do
+      is_release_meta "$meta" || continue
+      case $NL$doomed in
+        *"$NL$meta$NL"*) continue ;;
+      esac
+      release_meta "$croot" "${meta##*/}"
+      blobs_used="$blobs_used$m_sha "
+    done
+  done
   for blob in "$ROOT/blobs"/*; do
     [ -f "$blob" ] || continue
-    used=no
-    i=0
-    while [ "$i" -lt "$components" ]; do
-      i=$((i + 1))
-      component "$i"
-      if grep -qsF "${blob##*/}" "$croot/releases/.meta"/*; then used=yes; fi
-    done
-    [ "$used" = yes ] || rm -f "$blob"
+    case $blobs_used in
+      *" ${blob##*/} "*) ;;
+      *) doom "$blob" ;;
+    esac
   done
   # A receiver that was killed could not clean up; parts of several of them fill a disk. Its process number is in the name.
   for part in "$ROOT/blobs"/.*.part; do
     [ -f "$part" ] || continue
     receiver=${part%.part}
-    kill -0 "${receiver##*.}" 2>/dev/null || rm -f "$part"
+    if kill -0 "${receiver##*.}" 2>/dev/null; then
+      # The number may have gone to another process since.
+      find "$part" -mmin +1440 -exec rm -f {} + 2>/dev/null || :
+    else
+      rm -f "$part"
+    fi
   done
-  find "$ROOT/blobs" -name '.*.part' -mmin +1440 -exec rm -f {} + 2>/dev/null || :
 }
 
 prune_transactions() { # the last twenty stay for people and for recovery of a host that was away
@@ -1621,7 +1804,7 @@ prune_transactions() { # the last twenty stay for people and for recovery of a h
   for old in "$ROOT/txn"/*; do
     [ "$too_many" -gt 0 ] || break
     too_many=$((too_many - 1))
-    [ "${old##*/}" = "$txn" ] || rm -rf "$old"
+    [ "${old##*/}" = "$txn" ] || doom "$old"
   done
 }
 
@@ -1640,12 +1823,25 @@ verb_save() { # the state capture, a JSON text on standard input
   folder=$value
   arg file
   is_name "$value" || refuse bad-call "bad file name"
-  mkdir -p "$folder" 2>/dev/null || die no-rights "cannot create $folder as user $(id -un)" "path=$folder"
+  make_folder "$folder"
   text=$(cat)
   put "$folder/$value" "$text" || die write-failed "cannot write $folder/$value"
-  # The newest two hundred are kept.
-  find "$folder" -maxdepth 1 -type f -name '*.json' | sort -r | tail -n +201 | while IFS= read -r old; do rm -f "$old"; done
+  prune_captures
   finish "path=$folder/$value"
+}
+
+prune_captures() { # the newest two hundred stay; their names begin with their time
+  too_many=-200
+  for old in "$folder"/*.json; do
+    if [ -f "$old" ] && [ ! -L "$old" ]; then too_many=$((too_many + 1)); fi
+  done
+  for old in "$folder"/*.json; do
+    [ "$too_many" -gt 0 ] || break
+    if [ -f "$old" ] && [ ! -L "$old" ]; then
+      too_many=$((too_many - 1))
+      rm -f "$old"
+    fi
+  done
 }
 
 verb_forensics() { # logs, states and files of the release that failed
@@ -1655,6 +1851,8 @@ verb_forensics() { # logs, states and files of the release that failed
   # A rollback saves what it is about to leave, not what it goes to.
   failed_version=${a_version:-$p_version}
   is_name "$failed_version" || refuse bad-call "bad version"
+  now_iso
+  captured_at=$iso
   folder=$p_forensics/$failed_version-$(date -u +%Y%m%dT%H%M%SZ)-$p_host
   mkdir -p "$folder" 2>/dev/null || die no-rights "cannot create $folder as user $(id -un)" "path=$folder"
   chmod 700 "$folder"
@@ -1662,7 +1860,7 @@ verb_forensics() { # logs, states and files of the release that failed
   cp "$ROOT/txn/$txn/journal" "$folder/journal" 2>/dev/null || :
   {
     printf 'transaction\t%s\nversion\t%s\nenvironment\t%s\nhost\t%s\nstate\t%s\ncaptured\t%s\nreason\t%s\n' \
-      "$txn" "$failed_version" "$p_environment" "$p_host" "$state" "$(now_iso)" "${a_reason:--}"
+      "$txn" "$failed_version" "$p_environment" "$p_host" "$state" "$captured_at" "${a_reason:--}"
   } >"$folder/metadata"
   i=0
   while [ "$i" -lt "$components" ]; do
@@ -1709,8 +1907,10 @@ verb_status() {
   init=none
   if [ -d /run/systemd/system ]; then init=systemd; fi
   busy=no
-  if [ -e "$ROOT/lock" ] && [ -r "$ROOT/lock" ] && command -v flock >/dev/null 2>&1 && ! flock -n "$ROOT/lock" true 2>/dev/null; then busy=yes; fi
-  say host "epoch=$epoch" "state=$state" "active=$active" "boot=$boot" "machine=$machine" "init=$init" "user=$(id -un)" "busy=$busy" "now=$stamped"
+  if [ -e "$ROOT/lock" ] && [ -r "$ROOT/lock" ] && command -v flock >/dev/null 2>&1 && ! { flock -n 8; } 8<"$ROOT/lock" 2>/dev/null; then busy=yes; fi
+  user=root
+  is_root || user=$(id -un)
+  say host "epoch=$epoch" "state=$state" "active=$active" "boot=$boot" "machine=$machine" "init=$init" "user=$user" "busy=$busy" "now=$stamped"
   if [ -n "$lease_txn" ]; then
     say lease "transaction=$lease_txn" "epoch=$lease_epoch" "alive=$lease_alive" "left=$lease_left" "owner=$lease_owner" "runner=$lease_runner" "since=$lease_since" "ends=$lease_ends" "length=$lease_length"
   fi
@@ -1762,7 +1962,8 @@ say_components() {
   while [ "$i" -lt "$components" ]; do
     i=$((i + 1))
     component "$i"
-    current_of "$croot"
+    # Before a deployment begins, what the link says is looked at, and not only where it leads.
+    if [ "$verb" = close ]; then current_now "$croot" "$release"; else current_of "$croot"; fi
     m_version=- m_sha=-
     if [ "$link_kind" = release ]; then release_meta "$croot" "$link_id"; fi
     file_version=-
@@ -1788,12 +1989,15 @@ say_components() {
 verb_probe() { # secrets first, then the plan
   read_secrets
   read_plan "the plan on standard input"
+  # The plan of a probe names no transaction: what runs is mostly the release of the one that is active.
+  get "$ROOT/active"
+  if is_name "$got"; then p_transaction=$got; fi
   i=0
   while [ "$i" -lt "$components" ]; do
     i=$((i + 1))
     component "$i"
     service_sample
-    current_of "$croot"
+    current_now "$croot" "$release"
     m_version=-
     if [ "$link_kind" = release ]; then release_meta "$croot" "$link_id"; fi
     say version "component=$name" "version=$m_version"
@@ -1816,7 +2020,8 @@ verb_capture() { # probe and the system's facts
   while read -r key value _; do
     if [ "$key" = btime ]; then boot_time_s=$value; fi
   done </proc/stat
-  since=$(date -u -d "@$boot_time_s" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo -)
+  iso_of "$boot_time_s"
+  since=$iso
   disk_column -Pk / 5
   disk=$column
   IFS= read -r host_name </proc/sys/kernel/hostname || host_name=-
@@ -1868,7 +2073,7 @@ verb_preflight() { # can this plan work here? Every problem, not the first
   writable "$ROOT" || problem no-rights "user $(id -un) cannot write in $ROOT" "Set 'sudo: true' for the host, give the user that folder, or set 'paths.state' in the manifest."
   if [ "$p_captures" != - ]; then writable "$p_captures" || problem no-rights "user $(id -un) cannot write in $p_captures" "Set 'sudo: true' for the host, give the user that folder, or set 'paths.captures' in the manifest."; fi
   if [ "$p_forensics" != - ]; then writable "$p_forensics" || problem no-rights "user $(id -un) cannot write in $p_forensics" "Set 'sudo: true' for the host, give the user that folder, or set 'paths.forensics' in the manifest."; fi
-  blob_bytes=0
+  measure_rooms
   i=0
   while [ "$i" -lt "$components" ]; do
     i=$((i + 1))
@@ -1901,7 +2106,7 @@ preflight_component() {
     release)
       if [ ! -d "$croot/releases/$link_id" ]; then
         problem way-back-missing "the release that $croot/current points to ($link_id) is missing: there would be no way back" "Restore that release, or remove $croot/current to start afresh."
-      elif ! release_intact "$croot" "$link_id"; then
+      elif ! release_untouched "$croot" "$link_id" && ! release_intact "$croot" "$link_id"; then
         problem way-back-damaged "files of the release in use ($link_id) no longer match their checksums: the way back is damaged" "Find out who changed files below $croot/releases/$link_id, and restore them."
       fi
       ;;
@@ -1954,26 +2159,65 @@ disk_column() { # option folder number -> $column of what df says, empty when it
   column=${1:-}
 }
 
-room() { # folder kilobytes inodes
+# All file systems at once; what stat does not know, df is asked, which is two processes for every folder.
+measure_rooms() { # -> $rooms: lines FOLDER, free blocks, their size, inodes, free inodes
+  nearest_folder "$ROOT"
+  set -- "$where"
+  i=0
+  while [ "$i" -lt "$components" ]; do
+    i=$((i + 1))
+    component "$i"
+    nearest_folder "$croot"
+    set -- "$@" "$where"
+  done
+  rooms=$NL$(stat -f -c "%n$TAB%a$TAB%S$TAB%c$TAB%d" "$@" 2>/dev/null || :)$NL
+}
+
+nearest_folder() { # path -> $where: it, or the first one above it that exists
   where=$1
   while [ ! -d "$where" ]; do
     where=${where%/*}
     [ -n "$where" ] || where=/
   done
+}
+
+room() { # folder kilobytes inodes
+  nearest_folder "$1"
+  room_of=$1 room_kilobytes=$2 room_inodes=$3
+  case $rooms in
+    *"$NL$where$TAB"*)
+      room_line=${rooms#*"$NL$where$TAB"}
+      IFS=$TAB
+      # shellcheck disable=SC2086 # split on purpose
+      set -- ${room_line%%"$NL"*}
+      unset IFS
+      if is_number "${1:-}" && is_number "${2:-}" && is_number "${3:-}" && is_number "${4:-}"; then
+        enough $(($1 * $2 / 1024)) "$3" "$4"
+        return 0
+      fi
+      ;;
+  esac
   disk_column -Pk "$where" 4
   free=$column
-  if is_number "$free" && [ "$free" -lt "$2" ]; then problem no-space "no space: $2 kB needed in $1, $free kB free" "Free space on the host, or lower 'keep-releases'."; fi
+  disk_column -Pi "$where" 2
+  inodes=$column
   disk_column -Pi "$where" 4
-  free=$column
-  # Some file systems count no inodes and print 0 or -.
-  if is_number "$free" && [ "$free" -gt 0 ] && [ "$free" -lt "$3" ]; then problem no-inodes "no inodes: $3 needed in $1, $free free" "Remove small files on the host."; fi
+  enough "$free" "$inodes" "$column"
+}
+
+enough() { # free kilobytes, inodes, free inodes, as far as they are numbers, for $room_of
+  if is_number "$1" && [ "$1" -lt "$room_kilobytes" ]; then problem no-space "no space: $room_kilobytes kB needed in $room_of, $1 kB free" "Free space on the host, or lower 'keep-releases'."; fi
+  # Some file systems count no inodes and have 0 or - of them.
+  if is_number "$2" && [ "$2" -gt 0 ] && is_number "$3" && [ "$3" -lt "$room_inodes" ]; then problem no-inodes "no inodes: $room_inodes needed in $room_of, $3 free" "Remove small files on the host."; fi
 }
 
 # ---------------------------------------------------------------- many verbs over one standard input
 
+served=no
+
 # A request is a line `ds1<TAB>call<TAB>ID<TAB>VERB<TAB>key=value...`, its input with a space in front of every line, and
 # a line `ds1<TAB>run`. What follows the answer is a line `ds1<TAB>done<TAB>ID<TAB>EXIT-CODE`. It saves every verb a
-# session of sshd, sudo and three shells.
+# session of sshd, sudo and three shells. The bytes of a `receive` follow its last line.
 verb_serve() {
   is_root || : # asked here, so that not every request asks
   while IFS= read -r call_line; do
@@ -1996,11 +2240,16 @@ verb_serve() {
     [ "$call_whole" = yes ] || exit 1
     call_line=${call_line#ds1"$TAB"call"$TAB"}
     call_id=${call_line%%"$TAB"*}
+    call_verb=${call_line#*"$TAB"}
+    call_verb=${call_verb%%"$TAB"*}
     # For the lines of the journal; asked for once in a second instead of by every verb.
     stamp
     # `|| code=$?` would switch off `set -e` in everything that the verb does.
     set +e
-    if [ -z "$call_input" ]; then
+    if [ "$call_verb" = receive ]; then
+      (serve_one)
+      call_code=$?
+    elif [ -z "$call_input" ]; then
       (serve_one) </dev/null
       call_code=$?
     else
@@ -2011,11 +2260,14 @@ verb_serve() {
     set -e
     call_input='' # may hold secrets
     printf 'ds1\tdone\t%s\t%s\n' "$call_id" "$call_code"
+    # Not all of it may have been read.
+    [ "$call_verb" != receive ] || [ "$call_code" -eq 0 ] || break
   done
 }
 
 serve_one() {
   set -e
+  served=yes
   served_root=$ROOT
   set -f
   IFS=$TAB
