@@ -36,6 +36,10 @@ async function main(args: readonly string[]): Promise<number> {
     await makeReleases(releases);
     const seeds = seedsOf(options);
     const progress = new Progress(options, results);
+    // Once: who asks again does not want to wait for the schedules that are being played.
+    process.once('SIGINT', () => {
+      progress.stopped = true;
+    });
     const parts = { repositories, releases, node: process.execPath };
     await Promise.all(
       Array.from({ length: options.fleets }, async () => {

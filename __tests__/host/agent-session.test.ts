@@ -9,6 +9,7 @@ import { UnreachableError } from '../../shared/errors';
 import { HostAgent } from '../../shared/host/agent';
 import { AgentSession, fitsRequest } from '../../shared/host/agent-session';
 import { parseKnownHosts } from '../../shared/host/known-hosts';
+import { connectLocal } from '../../shared/host/local';
 import { connectSsh } from '../../shared/host/ssh';
 import type { HostLink } from '../../shared/ports';
 import { type EmbeddedOptions, type EmbeddedServer, startEmbedded } from '../support/ssh-server';
@@ -143,6 +144,14 @@ describe('requests to one agent', () => {
     expect(commands).toEqual(['serve']);
   });
 
+  it('that can wait and come at once go one after the other', async () => {
+    await start();
+    await run(':');
+    const all = await Promise.all([1, 2, 3, 4].map(() => agent.ask('status', {}, { queue: true })));
+    expect(all.map(({ status }) => status)).toEqual(['ok', 'ok', 'ok', 'ok']);
+    expect(commands).toEqual(['serve']);
+  });
+
   it('are cut at four megabytes, and the next one is answered', async () => {
     await start();
     const session = new AgentSession(
@@ -155,6 +164,10 @@ describe('requests to one agent', () => {
     session.close();
   });
 });
+
+function* pieces(bytes: number): Generator<Buffer> {
+  for (let left = bytes; left > 0; left -= 65_536) yield Buffer.alloc(Math.min(left, 65_536));
+}
 
 describe('an upload', () => {
   const content = randomBytes(3_000_000);
@@ -221,6 +234,39 @@ describe('an upload', () => {
     expect(arrived()).toBe(true);
     expect(await run('echo after')).toBe('after');
     expect(server.accepted()).toBe(2);
+  });
+
+  it('that takes long makes ready what requests beside it need', async () => {
+    await start();
+    await run(':');
+    const slowly = async function* () {
+      yield content.subarray(0, 1_000_000);
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      yield content.subarray(1_000_000, 2_000_000);
+      yield content.subarray(2_000_000, 2_500_000);
+      expect(commands).toEqual(['serve', 'serve']);
+      expect(server.accepted()).toBe(2);
+      yield content.subarray(2_500_000);
+    };
+    const answer = await agent.upload(sha256, content.length, () => Readable.from(slowly(), { highWaterMark: 0 }));
+    expect(answer.status).toBe('ok');
+    expect(arrived()).toBe(true);
+  });
+
+  it.each([
+    ['refuses it', () => writeFileSync(join(folder, 'blobs'), 'in the way'), { code: 'no-rights' }],
+    ['is killed', () => setImmediate(() => process.kill(serving(), 'SIGKILL')), { code: 'agent-killed' }],
+  ])('to the runner itself is no error of the process when the agent %s', async (_what, prepare, expected) => {
+    await start();
+    const host = { ...server.host(), connection: 'local' as const };
+    const local = new HostAgent(connectLocal(host), { root: folder, sudo: false, source });
+    await local.ask('status', {});
+    prepare();
+    const endless = Readable.from(pieces(50_000_000));
+    const ended = await local.upload(sha256, 50_000_000, () => endless).catch((error: unknown) => error);
+    expect(ended).toMatchObject(expected);
+    expect((await local.ask('status', {})).status).toBe('ok');
+    local.close();
   });
 
   it('that is given up takes those with it that were behind it', async () => {

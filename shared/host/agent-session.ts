@@ -134,6 +134,7 @@ export class AgentSession {
     this.#state = 'busy';
     const streamed = running.streams?.();
     const answer = this.#ask(running, { verb, words, stdin: '' });
+    answer.catch(() => undefined); // read below, unless the caller has given up before it began
     try {
       await runCommand(this.#link.host, options, async () => ({
         stdin: staysOpen(running.stdin),
@@ -230,9 +231,15 @@ export class AgentSession {
   }
 }
 
-/** Takes what is written to `sink`, and leaves it open at its end. */
+/** Takes what is written to `sink`, and leaves it open at its end. A piece that is not taken stays under way: the answer tells. */
 function staysOpen(sink: Writable): Writable {
-  return new Writable({ write: (chunk, _encoding, done) => sink.write(chunk, done) });
+  return new Writable({
+    write: (chunk, _encoding, done) => {
+      sink.write(chunk, (error) => {
+        if (!error) done();
+      });
+    },
+  });
 }
 
 type RequestParts = Pick<SessionRequest, 'verb' | 'words' | 'stdin'>;

@@ -40,6 +40,8 @@ const defaultTimeoutMs = 30_000;
 const mostSessions = 2;
 /** Longest pause in an upload's progress, in milliseconds. */
 const uploadIdleMs = 30_000;
+/** An upload that takes longer than this, in milliseconds, may last until leases have to be renewed. */
+const longUploadMs = 1000;
 
 /** The typed client of the agent on one host. Verbs that change something go through `call`, the others through `ask`. */
 export class HostAgent {
@@ -93,6 +95,7 @@ export class HostAgent {
     const stdin = open();
     const words = [`sha=${sha256}`, `bytes=${bytes}`];
     const options = {
+      stdin: Readable.from(this.#paced(this.#exactly(stdin, bytes), signal)),
       // Only standing still ends an upload, however slow the line is.
       timeoutMs: 24 * 3_600_000,
       idleTimeoutMs: uploadIdleMs,
@@ -105,10 +108,8 @@ export class HostAgent {
     try {
       const answer =
         session === undefined
-          ? await this.#run(verbCommand(this.#place, 'receive', words), { ...options, stdin })
-          : this.#read(
-              await session.send('receive', words, { ...options, stdin: Readable.from(this.#exactly(stdin, bytes)) }),
-            );
+          ? await this.#run(verbCommand(this.#place, 'receive', words), options)
+          : this.#read(await session.send('receive', words, options));
       this.#sessions.unshift(...aside);
       return answer;
     } catch (error) {
@@ -136,6 +137,24 @@ export class HostAgent {
     });
   }
 
+  /**
+   * Makes ready, while nothing is sent, what renewals need beside an upload that takes long: behind a line that is full a
+   * connection may take longer than a lease.
+   */
+  async *#paced(chunks: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+    const began = performance.now();
+    let ready = false;
+    for await (const chunk of chunks) {
+      yield chunk;
+      if (ready || performance.now() - began < longUploadMs) continue;
+      ready = true;
+      // Whoever needs it will be told why it is not there.
+      await this.ask('status', {}, { timeoutMs: uploadIdleMs / 2, ...(signal ? { signal } : {}) }).catch(
+        () => undefined,
+      );
+    }
+  }
+
   async #install(signal: AbortSignal | undefined): Promise<void> {
     const result = await this.#link.exec(installCommand(this.#place), {
       stdin: this.#place.source.text,
@@ -153,25 +172,28 @@ export class HostAgent {
 
   async #verb(verb: string, words: readonly string[], options: CallOptions): Promise<AgentAnswer> {
     const { stdin = '', timeoutMs = defaultTimeoutMs, signal } = options;
-    if (options.queue) await this.#turn(signal);
+    // Nothing may come between the look and the call.
+    while (options.queue && this.#isBusy) await this.#oneEnded(signal);
     const session = fitsRequest(stdin) ? this.#idleSession() : null;
     if (session === null) return this.#run(verbCommand(this.#place, verb, words), options);
     return this.#read(await session.call({ verb, words, stdin, timeoutMs, signal }));
   }
 
-  /** Resolves when a session is free, or none is busy; rejects with the signal's reason. */
-  async #turn(signal: AbortSignal | undefined): Promise<void> {
-    for (;;) {
-      signal?.throwIfAborted();
-      const living = this.#sessions.filter(({ isOver }) => !isOver);
-      if (living.length === 0 || living.some(({ isIdle }) => isIdle)) return;
-      let unlisten: () => void = () => undefined;
-      const aborted = new Promise<void>((resolve) => {
-        if (signal !== undefined) unlisten = onAbort([signal], () => resolve());
-      });
-      await Promise.race([...living.map((session) => session.settled()), aborted]);
-      unlisten();
-    }
+  /** Whether a session is there and none is free. */
+  get #isBusy(): boolean {
+    const living = this.#sessions.filter(({ isOver }) => !isOver);
+    return living.length > 0 && !living.some(({ isIdle }) => isIdle);
+  }
+
+  /** Resolves when a request has ended; rejects with the signal's reason. */
+  async #oneEnded(signal: AbortSignal | undefined): Promise<void> {
+    let unlisten: () => void = () => undefined;
+    const aborted = new Promise<void>((resolve) => {
+      if (signal !== undefined) unlisten = onAbort([signal], () => resolve());
+    });
+    await Promise.race([...this.#sessions.map((session) => session.settled()), aborted]);
+    unlisten();
+    signal?.throwIfAborted();
   }
 
   /** null when all have a request under way: a renewal must not wait for the start of a service. */
