@@ -264,6 +264,55 @@ describe('recovery past the point of no return', () => {
     expect(world.host('a').critical).not.toBeNull();
   });
 
+  describe('while it waits for what it switched to halt', () => {
+    /** Only the canaries had been switched, so this host follows them, is red as well, and from then on `lose` strikes. */
+    async function waitingFor(host: string, lose: (world: World) => void): Promise<World> {
+      const hosts = ['a', 'b', 'c'];
+      const canary = hosts.filter((other) => other !== host);
+      const world = await killedAt('switch', host, { ...story, hosts, rollout: { canary } }, false);
+      world.clock.advance(60_000);
+      expect(world.states()).toEqual(hosts.map((name) => (name === host ? 'reverted' : 'halted')));
+      world.verdicts = ['red'];
+      world.scripts = [{ host: 'a', verb: 'critical', hook: () => lose(world) }];
+      expect((await world.recover()).outcome).toBe('rollback-failed');
+      return world;
+    }
+    const closes = (world: World) => world.said('close').map(({ host, status }) => `${host} ${status}`);
+    const warnings = (world: World) => world.lines.filter((line) => line.startsWith('warning'));
+
+    it.each([
+      ['a', 'first', 0],
+      ['a', 'second', 1],
+      ['a', 'tenth', 9],
+      ['c', 'first', 0],
+      ['c', 'second', 1],
+      ['c', 'tenth', 9],
+    ])('closes %s like the others, in order, although its %s look was lost', async (host, _which, after) => {
+      // A lost request is sent once more at once, so two of them make a lost look.
+      const script: Script = { host, verb: 'status', fault: 'lost-request', after, times: 2 };
+      const world = await waitingFor(host, ({ scripts }) => scripts.push(script));
+      expect(script.times).toBe(0);
+      expect(closes(world)).toEqual(['a ok', 'b ok', 'c ok']);
+      expect(world.states()).toEqual(['idle', 'idle', 'idle']);
+      expect(warnings(world)).toEqual([]);
+    });
+
+    it.each([
+      ['a', [], ['halted', 'halted', 'halted']],
+      ['c', ['a ok', 'b ok'], ['idle', 'idle', 'halted']],
+    ])('says that %s was not closed when it stays away', async (host, closed, states) => {
+      const world = await waitingFor(host, (here) => {
+        here.host(host).downUntil = Infinity;
+      });
+      expect(closes(world)).toEqual(closed);
+      expect(world.states()).toEqual(states);
+      expect(warnings(world)).toEqual([expect.stringContaining(`${host}: closing was not finished`)]);
+      world.host(host).downUntil = 0;
+      await world.recover();
+      expect(world.states()).toEqual(['idle', 'idle', 'idle']);
+    });
+  });
+
   it('confirms a halted host once the ledger had committed', async () => {
     const world = await killedAt('decide', 'a', story);
     world.clock.advance(60_000);

@@ -314,20 +314,30 @@ export class Recovery {
   /** What this recovery has switched halts when its lease ends, as everything past that point does, and can be closed only then. */
   async #untilHalted(): Promise<void> {
     const { clock, signal, log } = this.#ports;
-    const { leaseSeconds } = this.#request.environment.rollout;
     await this.#heartbeat.stop();
-    const until = clock.monotonicMs() + leaseSeconds * 1000 + haltMs;
-    const waiting = () => this.#open.some((host) => ['switching', 'switched'].includes(this.#stateOf(host)));
-    await this.#look();
-    if (waiting()) log.info('The hosts that were switched can be closed once their leases have ended: waiting.');
-    while (waiting() && clock.monotonicMs() < until) {
+    const until = clock.monotonicMs() + this.#request.environment.rollout.leaseSeconds * 1000 + haltMs;
+    let left = await this.#notHalted(this.#open);
+    if (left.length > 0)
+      log.info(`What was switched can be closed once its lease has ended: waiting for ${left.join(', ')}.`);
+    while (left.length > 0 && clock.monotonicMs() < until) {
       try {
         await clock.sleep(haltMs / 5, signal);
       } catch {
         return;
       }
-      await this.#look();
+      left = await this.#notHalted(left);
     }
+  }
+
+  /**
+   * Those that are still switched, or did not answer: a host that is lost for one look takes part all the same, and what
+   * was last seen of it may be older than its switch.
+   */
+  async #notHalted(hosts: readonly string[]): Promise<string[]> {
+    const { fleet, signal } = this.#ports;
+    const { snapshots } = await inspect(this.#request.environment, fleet, { signal });
+    this.#snapshots = new Map([...this.#snapshots, ...snapshots]);
+    return hosts.filter((host) => !snapshots.has(host) || ['switching', 'switched'].includes(this.#stateOf(host)));
   }
 
   // ---------------------------------------------------------------- back
