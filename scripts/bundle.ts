@@ -64,7 +64,8 @@ export async function bundle(root: string, entry: Entry): Promise<Bundle> {
 function marked(code: string): string {
   const starts = code.split(moduleStart).length;
   const ends = code.split(moduleEnd).length;
-  if (starts === 1 || starts !== ends || code.includes(eager)) {
+  const none = starts === 1 && code.includes('__webpack_modules__');
+  if (none || starts !== ends || code.includes(eager)) {
     throw new Error(
       `ncc wrote ${starts - 1} starts and ${ends - 1} ends of modules: correct the patterns in bundle.ts`,
     );
