@@ -880,6 +880,7 @@ EOF
 
 # ---------------------------------------------------------------- the lease watcher and the boot hook
 
+# Before there is something to watch, and under the lock: whoever is killed in between leaves nothing that nobody watches.
 arm_watcher() {
   watch_how=loop
   if [ -d /run/systemd/system ] && is_root && command -v systemd-run >/dev/null 2>&1; then
@@ -946,6 +947,11 @@ WantedBy=multi-user.target"
 }
 
 verb_watch() { # internal: waits for the lease's end
+  # What armed it holds the lock until there is something to watch.
+  [ -e "$ROOT/lock" ] || exit 0
+  exec 9>>"$ROOT/lock"
+  flock 9
+  exec 9>&-
   while :; do
     load
     if [ "$active" != "$txn" ]; then exit 0; fi
@@ -1061,7 +1067,7 @@ verb_open() {
   load
   txn=$new_txn
   if [ "$active" = "$txn" ] && [ "$want_epoch" = "$epoch" ] && [ "$state" = open ] && [ "$lease_alive" = yes ]; then
-    # The first try may have been killed before it armed the watcher; one too many does no harm.
+    # What killed the first try may have killed its watcher too; one too many does no harm.
     arm_watcher
     finish state=open already=yes
   fi
@@ -1101,6 +1107,7 @@ verb_open() {
   epoch=$want_epoch
   stamp
   lease_txn=$txn lease_since=$stamped lease_owner=${a_owner:--} lease_runner=${a_runner:--}
+  arm_watcher
   {
     lease_lock
     new_lease "$want_lease" 0
@@ -1109,7 +1116,6 @@ verb_open() {
   active=$txn
   state=open
   journal opened "owner=$lease_owner runner=$lease_runner lease=$want_lease"
-  arm_watcher
   finish state=open "watch=$watch_how" "boot-hook=$boot_hook"
 }
 
@@ -1356,12 +1362,12 @@ verb_decide() {
       fsync_later "$prepared"
       keep "$ROOT/txn/$txn/decision" commit
       journal decided commit
-      halted_before=$state
+      state_before=$state
       if mv -f "$prepared" "$ROOT/txn/$txn/state"; then
         state=confirmed
         journal state confirmed
       fi
-      [ "$halted_before" = switched ] || fsync "$ROOT/txn/$txn"
+      [ "$state_before" = switched ] || fsync "$ROOT/txn/$txn"
       ;;
     abort)
       if [ "$decision" = commit ] && [ "${a_override:-no}" != yes ]; then refuse decided "the decision of transaction $txn is commit" "state=$state" "decision=commit"; fi
@@ -1399,8 +1405,8 @@ verb_revert() {
       [ "${a_override:-no}" = yes ] || wrong_state
       # Nobody watches here any more; if the caller dies half-way, the lease has to finish this.
       rm -f "$ROOT/reserve"
-      set_state reverting || :
       arm_watcher
+      set_state reverting || :
       ;;
     *) ;;
   esac
@@ -1425,6 +1431,7 @@ revert_by_hand() {
   if [ "$state" = confirmed ]; then refuse decided "transaction $txn is confirmed: use the rollback action, or deploy the older version"; fi
   epoch=$((epoch + 1))
   keep "$ROOT/epoch" "$epoch"
+  if [ "$state" = halted ]; then arm_watcher; fi
   put "$ROOT/txn/$txn/reverted-by" "a person on the host" || :
   do_revert full || die revert-failed "$revert_why" "state=$state"
   finish "state=$state"
@@ -1533,8 +1540,8 @@ verb_resume() { # roll forward: reverted by its own lease although the ledger ha
     rm -f "$ROOT/txn/$txn/begun.$name" "$ROOT/txn/$txn/done.$name"
   done
   rm -f "$ROOT/txn/$txn/reverted-by"
-  set_state staged || die write-failed "cannot record the state"
   arm_watcher
+  set_state staged || die write-failed "cannot record the state"
   finish state=staged
 }
 
