@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { renderPlan } from '../../shared/transaction/host-plan';
 import {
   type Answer,
@@ -12,6 +12,7 @@ import {
   sleeper,
   type Transaction,
   until,
+  uptime,
   type VerbOptions,
 } from './box';
 import { describeInShells, shellNames, thorough } from './shells';
@@ -83,12 +84,13 @@ describeInShells('the agent killed at every step', (shell) => {
   });
   afterEach(() => box.dispose());
 
-  /** Calls `crash` for step after step until it says that the verb came to its end. */
+  /** Calls `crash` for step after step until it says that the verb came to its end; without `by` the shells share the steps. */
   async function eachStep(
     crash: (step: number) => Promise<Answer>,
     after: (step: number) => Promise<void>,
+    by = stride,
   ): Promise<number> {
-    for (let step = 1 + (shellNames.indexOf(shell.name) * stride) / 3; ; step += stride) {
+    for (let step = 1 + Math.floor((shellNames.indexOf(shell.name) * by) / 3); ; step += by) {
       const answer = await crash(step);
       if (answer.signal === null) {
         must(answer);
@@ -253,6 +255,90 @@ describeInShells('the agent killed at every step', (shell) => {
       },
     );
   }, 60_000);
+
+  describe('a host that nobody calls again', () => {
+    const override = { override: 'yes' };
+
+    /** The state that it comes to by itself once its lease is over; null where no transaction is open. */
+    async function rests(transaction: Transaction): Promise<string | null> {
+      const fields = (box.read('lease') ?? '').split('\t');
+      fields[2] = String(uptime() - 1);
+      if (fields.length > 1) box.write('lease', fields.join('\t'));
+      const open = () => box.read('active') !== null;
+      const isOver = () => !open() || ['reverted', 'confirmed', 'halted'].includes(transaction.state() ?? '');
+      // In vain without a watcher: then the state tells.
+      await until('it is at rest', isOver, 3000).catch(() => undefined);
+      await until('nobody watches any more', () => box.watchers().length === 0);
+      return open() ? transaction.state() : null;
+    }
+
+    /** The states that it comes to by itself after a verb was killed, whichever of its steps that was. */
+    async function ends(
+      prepare: () => Promise<Transaction>,
+      crash: (transaction: Transaction, trapped: VerbOptions) => Promise<Answer>,
+      by = 1,
+    ): Promise<Set<string | null>> {
+      const trap = setTrap(box);
+      const found = new Set<string | null>();
+      let transaction: Transaction;
+      await eachStep(
+        async (step) => {
+          transaction = await prepare();
+          for (const pid of box.watchers()) kill(pid);
+          await until('nobody watches yet', () => box.watchers().length === 0);
+          return crash(transaction, trap(step));
+        },
+        async () => {
+          found.add(await rests(transaction));
+          // A person's revert has moved it on.
+          box.write('epoch', `${transaction.epoch}\n`);
+          await transaction.revert(override);
+          await transaction.close();
+        },
+        by,
+      );
+      return found;
+    }
+
+    it('is reverted after its lease, or was never opened', async () => {
+      const found = await ends(
+        async () => next(),
+        (transaction, trapped) => transaction.open({ lease: 600 }, { stdin: renderPlan(transaction.plan), ...trapped }),
+      );
+      expect(found).toEqual(new Set([null, 'reverted']));
+    }, 60_000);
+
+    it('is reverted again when it was to be brought forward', async () => {
+      const found = await ends(
+        async () => {
+          const transaction = await staged();
+          must(await transaction.revert());
+          return transaction;
+        },
+        (transaction, trapped) => transaction.call('resume', {}, trapped),
+      );
+      expect(found).toEqual(new Set(['reverted']));
+    }, 60_000);
+
+    it.each([
+      ['confirmed', (transaction: Transaction, trapped: VerbOptions) => transaction.revert(override, {}, trapped)],
+      ['halted', (_: Transaction, trapped: VerbOptions) => box.verb('revert', {}, trapped)],
+    ])(
+      'goes all the way back, or not at all, when it was %s',
+      async (state, crash) => {
+        const prepare = async () => {
+          const transaction = await staged();
+          must(await transaction.switch());
+          box.write(`txn/${transaction.id}/state`, `${state}\n`);
+          return transaction;
+        };
+        const found = await ends(prepare, crash, stride);
+        found.delete(state);
+        expect(found).toEqual(new Set(['reverted']));
+      },
+      60_000,
+    );
+  });
 
   it('decides once and for all at one rename', async () => {
     const trap = setTrap(box);
