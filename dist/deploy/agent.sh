@@ -541,9 +541,22 @@ release_intact() { # root id
 
 # Intact without reading it all: no file and no folder of it was written, renamed, removed or given away since it was
 # unpacked and checked. The kernel sets the time of a change, and nobody else can, other than by setting the clock.
+# That holds while the machine runs and its clock goes on: after a restart or a repair of the disk, and where the clock
+# was set by more than two seconds, everything is read.
 release_untouched() { # root id
-  [ -f "$1/releases/.meta/$2.seal" ] && [ -d "$1/releases/$2" ] &&
-    younger=$(find "$1/releases/$2" -cnewer "$1/releases/.meta/$2.seal" 2>/dev/null) && [ -z "$younger" ]
+  get "$1/releases/.meta/$2.seal"
+  [ -n "$got" ] && [ -d "$1/releases/$2" ] || return 1
+  seal_of_now
+  [ "${got% *}" = "${seal% *}" ] && is_number "${got##* }" || return 1
+  seal_drift=$((${got##* } - ${seal##* }))
+  [ "${seal_drift#-}" -le 2 ] || return 1
+  younger=$(find "$1/releases/$2" -cnewer "$1/releases/.meta/$2.seal" 2>/dev/null) && [ -z "$younger" ]
+}
+
+seal_of_now() { # -> $seal: the boot, and the second by the wall clock at which it began
+  read_boot
+  wall_clock
+  seal="$boot $((wall_seconds - uptime / 100))"
 }
 
 same_checksums() { # file: the quick yes; only `sha256sum -c` says no
@@ -745,75 +758,23 @@ process_stop() {
   rm -f "$ROOT/run/$name.pid"
 }
 
-# Microseconds of the clock that systemd writes down times with.
-monotonic_us() { # -> $monotonic, empty where the kernel does not tell
-  monotonic=''
-  [ -r /proc/timer_list ] || return 0
-  while read -r key _ value _; do
-    if [ "$key" = now ]; then
-      monotonic=${value%???}
-      break
-    fi
-  done </proc/timer_list
-  is_number "$monotonic" || monotonic=''
-}
-
-# shellcheck disable=SC2086 # see service_start
-units_start() { # units...; $action them -> $why
-  why=$(timeout -k 5 "$limit" systemctl $action -- "$@" 2>&1 9>&-) || {
-    why="systemctl $action $*: ${why:-no answer within $limit s}"
-    return 1
-  }
-}
-
-# `Result` does not tell: a unit that crashed before and is refused now keeps the result of the crash.
-refused_units() { # -> $refused; true when $action failed for nothing but units that systemd did not try since $monotonic
-  refused=''
-  [ -n "$monotonic" ] || return 1
-  case $why in
-    *'dependency job'*) return 1 ;;
-  esac
-  for unit in $units; do
-    ActiveState='' InactiveExitTimestampMonotonic=''
-    while IFS='=' read -r key value; do
-      case $key in
-        ActiveState | InactiveExitTimestampMonotonic) eval "$key=\$value" ;;
-      esac
-    done <<EOF
-$(systemctl show -p ActiveState,InactiveExitTimestampMonotonic -- "$unit" 2>/dev/null 9>&-)
-EOF
-    case $ActiveState in
-      active | activating | reloading) continue ;;
-      failed) ;;
-      *) return 1 ;;
-    esac
-    is_number "$InactiveExitTimestampMonotonic" && [ "$InactiveExitTimestampMonotonic" -lt "$monotonic" ] || return 1
-    refused="$refused $unit"
-  done
-  [ -n "$refused" ]
-}
-
 # shellcheck disable=SC2086 # unit names are split on purpose; the manifest allows no spaces in them
 service_start() { # fresh|again: after a stop, or over a service that may be running
   why=''
   case $manager in
     none) return 0 ;;
     systemd)
-      # A unit that was started often enough is refused until its counter is cleared. Where that can be told from a failure
-      # of its own it is cleared when it has to be; on the way back, always.
-      monotonic=''
-      if [ "$verb" = switch ]; then monotonic_us; fi
-      [ -n "$monotonic" ] || systemctl reset-failed -- $units >/dev/null 2>&1 9>&- || :
+      # A unit that crashed often enough refuses to start until its counter is cleared.
+      systemctl reset-failed -- $units >/dev/null 2>&1 9>&- || :
       case $1/$when in
         fresh/*) action=start ;;
         again/reload) action=reload-or-restart ;;
         *) action=restart ;;
       esac
       if [ "$boot_time" = yes ]; then action="--no-block start"; fi
-      units_start $units || {
-        refused_units || return 1
-        systemctl reset-failed -- $refused >/dev/null 2>&1 9>&- || :
-        units_start $refused || return 1
+      why=$(timeout -k 5 "$limit" systemctl $action -- $units 2>&1 9>&-) || {
+        why="systemctl $action$units: ${why:-no answer within $limit s}"
+        return 1
       }
       if [ "$boot_time" != yes ]; then
         for unit in $units; do
@@ -919,6 +880,7 @@ EOF
 
 # ---------------------------------------------------------------- the lease watcher and the boot hook
 
+# Before there is something to watch, and under the lock: whoever is killed in between leaves nothing that nobody watches.
 arm_watcher() {
   watch_how=loop
   if [ -d /run/systemd/system ] && is_root && command -v systemd-run >/dev/null 2>&1; then
@@ -985,6 +947,11 @@ WantedBy=multi-user.target"
 }
 
 verb_watch() { # internal: waits for the lease's end
+  # What armed it holds the lock until there is something to watch.
+  [ -e "$ROOT/lock" ] || exit 0
+  exec 9>>"$ROOT/lock"
+  flock 9
+  exec 9>&-
   while :; do
     load
     if [ "$active" != "$txn" ]; then exit 0; fi
@@ -1100,7 +1067,7 @@ verb_open() {
   load
   txn=$new_txn
   if [ "$active" = "$txn" ] && [ "$want_epoch" = "$epoch" ] && [ "$state" = open ] && [ "$lease_alive" = yes ]; then
-    # The first try may have been killed before it armed the watcher; one too many does no harm.
+    # What killed the first try may have killed its watcher too; one too many does no harm.
     arm_watcher
     finish state=open already=yes
   fi
@@ -1140,6 +1107,7 @@ verb_open() {
   epoch=$want_epoch
   stamp
   lease_txn=$txn lease_since=$stamped lease_owner=${a_owner:--} lease_runner=${a_runner:--}
+  arm_watcher
   {
     lease_lock
     new_lease "$want_lease" 0
@@ -1148,7 +1116,6 @@ verb_open() {
   active=$txn
   state=open
   journal opened "owner=$lease_owner runner=$lease_runner lease=$want_lease"
-  arm_watcher
   finish state=open "watch=$watch_how" "boot-hook=$boot_hook"
 }
 
@@ -1266,7 +1233,8 @@ stage_component() {
   printf '%s\n' "$p_version$TAB$sha$TAB$stamped" 2>/dev/null >"$meta" || die no-space "cannot write $meta" "component=$name"
   mv -T "$partial" "$croot/releases/$release" || die unpack-failed "cannot put release $release of $name in place" "component=$name"
   # What changes from here on is younger than this; see release_untouched. Where it is missing, everything is read.
-  { true >"$meta.seal"; } 2>/dev/null || :
+  seal_of_now
+  { printf '%s\n' "$seal" >"$meta.seal"; } 2>/dev/null || :
   fsync_later "$meta.sums" "$meta" "$croot/releases/.meta" "$croot/releases"
   journal staged "$name"
 }
@@ -1387,11 +1355,19 @@ verb_decide() {
       needs_lease
       arg seq
       [ "$value" = "$lease_seq" ] || refuse late "the vote $value is not the last renewal $lease_seq" "state=$state"
-      # The rename of the first commits; the second follows it.
-      keep_all "$ROOT/txn/$txn/decision" commit "$ROOT/txn/$txn/state" confirmed
-      state=confirmed
+      # The decision's rename commits. The state shares the way to the disk with it and then only needs its name, which
+      # may be lost: `load` takes a switched host with this decision for confirmed.
+      prepared=$ROOT/txn/$txn/state.$$.tmp keep_folder=$ROOT/txn/$txn
+      printf '%s\n' confirmed 2>/dev/null >"$prepared" || keep_failed "$ROOT/txn/$txn/state"
+      fsync_later "$prepared"
+      keep "$ROOT/txn/$txn/decision" commit
       journal decided commit
-      journal state confirmed
+      state_before=$state
+      if mv -f "$prepared" "$ROOT/txn/$txn/state"; then
+        state=confirmed
+        journal state confirmed
+      fi
+      [ "$state_before" = switched ] || fsync "$ROOT/txn/$txn"
       ;;
     abort)
       if [ "$decision" = commit ] && [ "${a_override:-no}" != yes ]; then refuse decided "the decision of transaction $txn is commit" "state=$state" "decision=commit"; fi
@@ -1429,8 +1405,8 @@ verb_revert() {
       [ "${a_override:-no}" = yes ] || wrong_state
       # Nobody watches here any more; if the caller dies half-way, the lease has to finish this.
       rm -f "$ROOT/reserve"
-      set_state reverting || :
       arm_watcher
+      set_state reverting || :
       ;;
     *) ;;
   esac
@@ -1455,6 +1431,7 @@ revert_by_hand() {
   if [ "$state" = confirmed ]; then refuse decided "transaction $txn is confirmed: use the rollback action, or deploy the older version"; fi
   epoch=$((epoch + 1))
   keep "$ROOT/epoch" "$epoch"
+  if [ "$state" = halted ]; then arm_watcher; fi
   put "$ROOT/txn/$txn/reverted-by" "a person on the host" || :
   do_revert full || die revert-failed "$revert_why" "state=$state"
   finish "state=$state"
@@ -1563,8 +1540,8 @@ verb_resume() { # roll forward: reverted by its own lease although the ledger ha
     rm -f "$ROOT/txn/$txn/begun.$name" "$ROOT/txn/$txn/done.$name"
   done
   rm -f "$ROOT/txn/$txn/reverted-by"
-  set_state staged || die write-failed "cannot record the state"
   arm_watcher
+  set_state staged || die write-failed "cannot record the state"
   finish state=staged
 }
 
