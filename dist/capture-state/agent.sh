@@ -1133,11 +1133,15 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
     incoming >/dev/null
     finish already=yes
   fi
-  part=$ROOT/blobs/.$want.$$.part
+  read_boot
+  part=$ROOT/blobs/.$want.$boot.$$.part
+  # The end of a login ends what runs in it, with one signal after the other: none may end `rm`, which is such a process
+  # too, and each has to do all of it, since one that comes during the other's trap ends that.
+  drop_part="trap '' HUP INT TERM PIPE; rm -f '$part'"
   # shellcheck disable=SC2064 # the name is needed as it is now
-  trap "rm -f '$part'" EXIT
-  # The end of a login ends what runs in it, and a shell that dies of a signal sets off no trap for its exit.
-  trap 'exit 1' HUP INT TERM
+  trap "$drop_part" EXIT
+  # shellcheck disable=SC2064 # a shell that dies of a signal sets off no trap for its exit
+  trap "$drop_part; exit 1" HUP INT TERM PIPE
   written=yes
   { incoming >"$part"; } 2>/dev/null || written=no
   # Who sends has to be heard out before he listens.
@@ -1762,11 +1766,14 @@ prune_blobs() {
       *) doom "$blob" ;;
     esac
   done
-  # A receiver that was killed could not clean up; parts of several of them fill a disk. Its process number is in the name.
+  # A receiver that was killed could not clean up; parts of several of them fill a disk. Its boot and its process number
+  # are in the name: after a power cut the number is soon another process's.
+  read_boot
   for part in "$ROOT/blobs"/.*.part; do
     [ -f "$part" ] || continue
     receiver=${part%.part}
-    if kill -0 "${receiver##*.}" 2>/dev/null; then
+    part_boot=${receiver%.*}
+    if [ "${part_boot##*.}" = "$boot" ] && kill -0 "${receiver##*.}" 2>/dev/null; then
       # The number may have gone to another process since.
       find "$part" -mmin +1440 -exec rm -f {} + 2>/dev/null || :
     else

@@ -121,6 +121,11 @@ export class AgentSession {
     }
   }
 
+  /** From now on no other command should have to wait behind what is sent here; see RunningCommand. */
+  expectStream(): (() => void) | undefined {
+    return this.#running?.streams?.();
+  }
+
   /**
    * A request whose input is a stream, which has to have exactly the length that the request says: what is more would be
    * taken for the next one. Call only when idle and started.
@@ -132,7 +137,6 @@ export class AgentSession {
     const running = this.#running;
     if (running === null || this.#state !== 'idle') throw new Error('only a session that waits can be sent a stream');
     this.#state = 'busy';
-    const streamed = running.streams?.();
     const answer = this.#ask(running, { verb, words, stdin: '' });
     answer.catch(() => undefined); // read below, unless the caller has given up before it began
     try {
@@ -151,8 +155,6 @@ export class AgentSession {
       this.#state = 'over';
       running.abandon();
       throw error;
-    } finally {
-      streamed?.();
     }
   }
 

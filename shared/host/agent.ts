@@ -40,8 +40,6 @@ const defaultTimeoutMs = 30_000;
 const mostSessions = 2;
 /** Longest pause in an upload's progress, in milliseconds. */
 const uploadIdleMs = 30_000;
-/** An upload that takes longer than this, in milliseconds, may last until leases have to be renewed. */
-const longUploadMs = 1000;
 
 /** The typed client of the agent on one host. Verbs that change something go through `call`, the others through `ask`. */
 export class HostAgent {
@@ -95,7 +93,7 @@ export class HostAgent {
     const stdin = open();
     const words = [`sha=${sha256}`, `bytes=${bytes}`];
     const options = {
-      stdin: Readable.from(this.#paced(this.#exactly(stdin, bytes), signal)),
+      stdin: Readable.from(this.#exactly(stdin, bytes)),
       // Only standing still ends an upload, however slow the line is.
       timeoutMs: 24 * 3_600_000,
       idleTimeoutMs: uploadIdleMs,
@@ -105,7 +103,9 @@ export class HostAgent {
     // Others are opened while it lasts: requests to those that are there may be queued behind the stream.
     const aside = this.#sessions;
     this.#sessions = [];
+    const streamed = session?.expectStream();
     try {
+      if (streamed !== undefined) await this.#makeReady(signal);
       const answer =
         session === undefined
           ? await this.#run(verbCommand(this.#place, 'receive', words), options)
@@ -116,6 +116,7 @@ export class HostAgent {
       for (const other of aside) other.close();
       throw error;
     } finally {
+      streamed?.();
       stdin.destroy();
     }
   }
@@ -138,21 +139,11 @@ export class HostAgent {
   }
 
   /**
-   * Makes ready, while nothing is sent, what renewals need beside an upload that takes long: behind a line that is full a
-   * connection may take longer than a lease.
+   * Makes ready, before anything is sent, what renewals need beside an upload: behind a line that is full a connection
+   * may take longer than a lease. Whoever needs it will be told why it is not there.
    */
-  async *#paced(chunks: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
-    const began = performance.now();
-    let ready = false;
-    for await (const chunk of chunks) {
-      yield chunk;
-      if (ready || performance.now() - began < longUploadMs) continue;
-      ready = true;
-      // Whoever needs it will be told why it is not there.
-      await this.ask('status', {}, { timeoutMs: uploadIdleMs / 2, ...(signal ? { signal } : {}) }).catch(
-        () => undefined,
-      );
-    }
+  async #makeReady(signal: AbortSignal | undefined): Promise<void> {
+    await this.ask('status', {}, { timeoutMs: uploadIdleMs / 2, ...(signal ? { signal } : {}) }).catch(() => undefined);
   }
 
   async #install(signal: AbortSignal | undefined): Promise<void> {
