@@ -253,11 +253,23 @@ choose() {
     esac
   fi
 }
+# Ends the listener $1 and every connection that it accepted, and nothing that they started.
+cut() {
+  kill -STOP "$1"
+  all=$1
+  for session in $(cat "/proc/$1/task/$1/children"); do
+    all="$all $session"
+    for below in $(cat "/proc/$session/task/$session/children"); do
+      case $(cat "/proc/$below/comm") in sshd*) all="$all $below" ;; esac
+    done
+  done
+  kill -9 $all
+}
 strike() {
   : >"$f/reached"
   if [ "$what" = cut ]; then
     read -r pid_file <"$f/sshd-pid-file"
-    kill -9 "$(cat "$pid_file")" $PPID
+    cut "$(cat "$pid_file")"
     exit 98
   fi
   while [ ! -f "$f/go" ]; do sleep 0.02; done
