@@ -263,6 +263,8 @@ cut() {
       case $(cat "/proc/$below/comm") in sshd*) all="$all $below" ;; esac
     done
   done
+  # All at once: who loses one connection must not be heard on another.
+  kill -STOP $all
   kill -9 $all
 }
 strike() {
