@@ -9,7 +9,12 @@ module.exports = {
     ],
   },
   testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
-  testPathIgnorePatterns: ['<rootDir>/__tests__/system/', '<rootDir>/__tests__/sshd/', '/node_modules/'],
+  testPathIgnorePatterns: [
+    '<rootDir>/__tests__/system/',
+    '<rootDir>/__tests__/sshd/',
+    '<rootDir>/__tests__/services/',
+    '/node_modules/',
+  ],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.tmp/'],
   testTimeout: 20000,
 };
