@@ -15,6 +15,19 @@ export interface ServiceSample {
   pid: number | null;
   /** Identity of this run of the service (systemd InvocationID, or pid and start time); changes with every start. */
   invocation: string | null;
+  /** How the last run ended, as systemd names it: `success`, `exit-code`, `oom-kill`, …; absent where nobody says. */
+  result?: string | null;
+  /** The unit's file on disk is not the one that the manager has read; absent where nobody says. */
+  stale?: boolean;
+}
+
+/** The deployment that is being verified. */
+export interface DeploymentUnderCheck {
+  transaction: string;
+  /** By the runner's clock. */
+  startedAt: Date;
+  /** By host: the services that it was to start anew, as they were before. What it only reloads, or leaves, is not here. */
+  before: Readonly<Record<string, readonly ServiceSample[]>>;
 }
 
 /** What a check may ask of a host. Reads only; none of it takes the deployment lock. */
@@ -43,6 +56,8 @@ export interface CheckContext {
   hosts: HostProbe[];
   /** The version that must be running, where the caller knows it. */
   expectVersion: string | null;
+  /** Absent where nothing was deployed, as when checks are asked on their own. */
+  deployment?: DeploymentUnderCheck;
   clock: Clock;
   log: Log;
   /** Environment variables of the action, from which `secrets: [NAME]` are taken. */

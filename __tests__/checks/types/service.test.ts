@@ -10,7 +10,7 @@ import { checkOf, component, context, environment, host, JumpingClock, probe, sa
 /** Runs the standing check of one component on one host whose services look like this, one look after the other. */
 async function watch(
   looks: (ServiceSample[] | Error)[],
-  overrides: { component?: Component; probe?: Partial<HostProbe> } = {},
+  overrides: { component?: Component; probe?: Partial<HostProbe>; before?: ServiceSample[] } = {},
 ): Promise<CheckResult & { asked: number; slept: number }> {
   const clock = new JumpingClock();
   let asked = 0;
@@ -21,7 +21,14 @@ async function watch(
     return look;
   };
   const one = environment({ hosts: [host()], components: [overrides.component ?? component()] });
-  const where = context({ clock, environment: one, hosts: [probe({ services, ...overrides.probe })] });
+  const { before } = overrides;
+  const deployment = { transaction: 't1', startedAt: new Date(0), before: { 'web-01': before ?? [] } };
+  const where = context({
+    clock,
+    environment: one,
+    hosts: [probe({ services, ...overrides.probe })],
+    ...(before === undefined ? {} : { deployment }),
+  });
   const { checks } = await clock.run(runChecks(defaultChecks(one), where, { deadlineMs: 120_000 }));
   return { ...(checks[0] as CheckResult), asked, slept: clock.monotonicMs() };
 }
@@ -113,6 +120,46 @@ describe('fails', () => {
       target: 'app-api, app-worker',
     });
   });
+});
+
+describe('after a deployment that was to start it anew', () => {
+  it('passes in a new run', async () => {
+    const before = [sample({ invocation: 'old' })];
+    expect(await watch([[sample({ invocation: 'new' })]], { before })).toMatchObject({ verdict: 'pass' });
+  });
+
+  it('fails for good in the run of before, whose version is the old one', async () => {
+    expect(await watch([[sample()]], { before: [sample()] })).toMatchObject({
+      verdict: 'fail',
+      attempts: 1,
+      found: 'app-backend active/running, in the same run as before the deployment, so with the old version',
+      remedy: expect.stringContaining('was not started anew'),
+    });
+  });
+
+  it('says nothing of runs without an identity, nor of other components', async () => {
+    const plain = sample({ invocation: null });
+    expect(await watch([[plain]], { before: [plain] })).toMatchObject({ verdict: 'pass' });
+    expect(await watch([[sample()]], { before: [sample({ component: 'other' })] })).toMatchObject({ verdict: 'pass' });
+  });
+});
+
+it('warns of a unit file that systemd has not read', async () => {
+  expect(await watch([[sample({ stale: true })]])).toMatchObject({
+    verdict: 'warn',
+    found: 'app-backend active/running, with a changed unit file of app-backend that systemd has not read',
+    remedy: 'Run: systemctl daemon-reload && systemctl restart app-backend.',
+  });
+});
+
+it('says how the last run ended', async () => {
+  const killed = sample({ active: false, state: 'failed/failed', result: 'oom-kill' });
+  expect(await watch([[killed]])).toMatchObject({
+    found: 'app-backend failed/failed (oom-kill)',
+    remedy: expect.stringContaining('want of memory'),
+  });
+  const ended = sample({ active: false, state: 'inactive/dead', result: 'success' });
+  expect(await watch([[ended]])).toMatchObject({ found: 'app-backend inactive/dead' });
 });
 
 describe('is inconclusive', () => {

@@ -9,6 +9,8 @@ import { type Bound, type CheckType, selectHosts, suiteInvalid } from '../check-
 import type { CheckContext, HostProbe, ServiceSample } from '../context';
 import { commonShape, hostSelection, milliseconds } from '../fields';
 import { ServiceSampler } from '../service-sampler';
+import { compare } from '../services/component-service';
+import { lookTwice } from '../services/two-looks';
 
 const schema = z.strictObject({
   type: z
@@ -90,7 +92,7 @@ function prepare(
     target: component.service.manager === 'systemd' ? component.service.units.join(', ') : component.name,
     expected: `active twice, ${betweenMs / 1000} s apart, without a restart`,
     ...(reproduce === null ? {} : { reproduce }),
-    attempt: (attempt) => watch(component, host, betweenMs, samplerOf(context), attempt),
+    attempt: (attempt) => watch(component, host, betweenMs, context, attempt),
     diagnose: (signal) => host.logs(component.name, logLines, signal),
   };
 }
@@ -110,74 +112,18 @@ async function watch(
   component: Component & { service: Service },
   host: HostProbe,
   betweenMs: number,
-  sampler: ServiceSampler,
+  context: CheckContext,
   attempt: Attempt,
 ): Promise<Observation> {
+  const sampler = samplerOf(context);
   const maxAgeMs = Math.min(sharedMs, betweenMs / 10);
-  const look = async () => {
-    const all = await sampler.sample(host, maxAgeMs, attempt.signal);
-    return all.filter((sample) => sample.component === component.name);
-  };
-  const first = await look();
-  const early = compare(component.service, first, first, betweenMs);
-  if (early.verdict !== 'pass') return early;
-  await attempt.pause(betweenMs);
-  return compare(component.service, first, await look(), betweenMs);
-}
-
-/** What two looks at the units of one component say. */
-export function compare(
-  service: Service,
-  first: readonly ServiceSample[],
-  second: readonly ServiceSample[],
-  betweenMs: number,
-): Observation {
-  const expected = service.manager === 'systemd' ? service.units.length : 1;
-  if (second.length < expected) return missing(second.length, expected);
-  const down = second.filter((sample) => !sample.active);
-  const restarted = second.filter((sample) => hasRestarted(first, sample));
-  if (down.length === 0 && restarted.length === 0) {
-    return { verdict: 'pass', found: second.map(({ unit, state }) => `${unit} ${state}`).join(', ') };
-  }
-  // A crash loop is up most of the time: asked again, it would sooner or later pass between two crashes. So a service
-  // that ended while it was watched has failed for good.
-  if (restarted.length > 0) {
-    const found = restarted.map((sample) => describeRestart(first, sample, betweenMs)).join(', ');
-    return { verdict: 'fail', found, remedy: 'The service crashes after its start: read its log below.', final: true };
-  }
-  const found = down.map((sample) => `${sample.unit} ${sample.state}${countedRestarts(sample)}`).join(', ');
-  if (down.some(({ unit }) => first.some((sample) => sample.unit === unit && sample.active))) {
-    return { verdict: 'fail', found, remedy: 'The service ended after its start: read its log below.', final: true };
-  }
-  return { verdict: 'fail', found, remedy: 'The service did not come up: read its log below.' };
-}
-
-function missing(found: number, expected: number): Observation {
-  return {
-    verdict: 'inconclusive',
-    found: `no data: the host reports ${found} of ${expected} units of this component`,
-    remedy: 'See whether the units exist on the host and whether the manifest names them right.',
-  };
-}
-
-function hasRestarted(first: readonly ServiceSample[], now: ServiceSample): boolean {
-  const before = first.find((sample) => sample.unit === now.unit);
-  if (before === undefined || !before.active) return false;
-  if (before.restarts !== null && now.restarts !== null && now.restarts > before.restarts) return true;
-  if (!now.active) return false;
-  if (before.invocation !== null || now.invocation !== null) return before.invocation !== now.invocation;
-  return before.pid !== now.pid;
-}
-
-function describeRestart(first: readonly ServiceSample[], now: ServiceSample, betweenMs: number): string {
-  const before = first.find((sample) => sample.unit === now.unit);
-  const counted = now.restarts !== null && before?.restarts != null ? now.restarts - before.restarts : 0;
-  const times = counted > 0 ? `${counted} ${counted === 1 ? 'restart' : 'restarts'}` : 'a restart';
-  return `${times} of ${now.unit} within ${betweenMs / 1000} s (now ${now.state})`;
-}
-
-function countedRestarts({ restarts }: ServiceSample): string {
-  return restarts === null || restarts === 0 ? '' : ` after ${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`;
+  const own = (samples: readonly ServiceSample[]) => samples.filter((sample) => sample.component === component.name);
+  const before = own(context.deployment?.before[host.host] ?? []);
+  const look = async () => own(await sampler.sample(host, maxAgeMs, attempt.signal));
+  return await lookTwice(look, (first, second) => compare(component.service, { before, first, second, betweenMs }), {
+    betweenMs,
+    attempt,
+  });
 }
 
 function byHand(service: Service): string | null {
