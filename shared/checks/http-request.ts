@@ -10,6 +10,19 @@ export interface HttpQuestion {
   maxBytes: number;
   /** Ends the question wherever it stands. */
   signal: AbortSignal;
+  /** For https: whom to trust, and who asks. */
+  tls?: HttpTls;
+}
+
+/** Contents of PEM files, as `tls.connect` takes them. */
+export interface HttpTls {
+  /** Instead of the authorities that Node knows. */
+  ca?: string;
+  /** Certificate of the client with its key, for servers that ask for one. */
+  cert?: string;
+  key?: string;
+  /** Name that the certificate of the server must be for. */
+  servername?: string;
 }
 
 export interface HttpAnswer {
@@ -80,6 +93,7 @@ export async function askHttp(question: HttpQuestion): Promise<HttpAnswer> {
       agent: false,
       method: question.method,
       headers: headersOf(question),
+      ...question.tls,
       rejectUnauthorized: true,
     });
     sent.on('error', fail);

@@ -4,6 +4,7 @@ import type { Environment } from '../manifest/environment';
 import type { Check } from './check';
 import { type CheckType, type CommonSpec, createCheck } from './check-type';
 import { commandCheck } from './types/command';
+import { etcdCheck } from './types/etcd';
 import { httpCheck } from './types/http';
 import { serviceCheck } from './types/service';
 
@@ -12,6 +13,7 @@ const types = [
   serviceCheck, //
   httpCheck,
   commandCheck,
+  etcdCheck,
 ] as readonly CheckType<never>[];
 
 const [first, ...others] = types.map((type) => type.schema);
