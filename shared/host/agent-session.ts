@@ -131,13 +131,19 @@ export class AgentSession {
    * taken for the next one. Call only when idle and started.
    *
    * @param options as for `HostLink.exec`, with the stream as `stdin`
+   * @param onProgress the agent has said something that is not yet the end of its answer
    * @throws as `HostLink.exec` does
    */
-  async send(verb: string, words: readonly string[], options: ExecOptions): Promise<ExecResult> {
+  async send(
+    verb: string,
+    words: readonly string[],
+    options: ExecOptions,
+    onProgress?: () => void,
+  ): Promise<ExecResult> {
     const running = this.#running;
     if (running === null || this.#state !== 'idle') throw new Error('only a session that waits can be sent a stream');
     this.#state = 'busy';
-    const answer = this.#ask(running, { verb, words, stdin: '' });
+    const answer = this.#ask(running, { verb, words, stdin: '' }, onProgress);
     answer.catch(() => undefined); // read below, unless the caller has given up before it began
     try {
       await runCommand(this.#link.host, options, async () => ({
@@ -203,7 +209,11 @@ export class AgentSession {
     if (this.#state === 'idle') this.#state = 'over';
   }
 
-  async #ask(running: RunningCommand, request: RequestParts): Promise<ExecResult & { ended: boolean }> {
+  async #ask(
+    running: RunningCommand,
+    request: RequestParts,
+    onProgress?: () => void,
+  ): Promise<ExecResult & { ended: boolean }> {
     const id = String(++this.#requests);
     this.#stdout = new Collected();
     this.#stderr = new Collected();
@@ -211,6 +221,7 @@ export class AgentSession {
       this.#arrived = () => {
         const code = doneCode(this.#stdout.tail, id);
         if (code !== null) resolve({ code, signal: null });
+        else onProgress?.();
       };
     });
     running.stdin.write(requestText(id, request));

@@ -1130,7 +1130,7 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   is_number "$size" || refuse bad-call "bad number of bytes"
   make_folder "$ROOT/blobs"
   if [ -f "$ROOT/blobs/$want" ]; then
-    incoming >/dev/null
+    incoming 3>&1 >/dev/null
     finish already=yes
   fi
   read_boot
@@ -1143,7 +1143,7 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   # shellcheck disable=SC2064 # a shell that dies of a signal sets off no trap for its exit
   trap "$drop_part; exit 1" HUP INT TERM PIPE
   written=yes
-  { incoming >"$part"; } 2>/dev/null || written=no
+  { incoming 3>&1 >"$part"; } 2>/dev/null || written=no
   # Who sends has to be heard out before he listens.
   [ "$written" = yes ] || [ "$served" = yes ] || cat >/dev/null
   # Hashed once it is there: through a pipe beside the file it costs three times as much processor time.
@@ -1158,14 +1158,30 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   finish
 }
 
-# A request is followed by others, which are sent after its answer: nothing beyond these bytes can be read by mistake.
-incoming() {
+# Who sends waits for this many bytes to have arrived: how long that takes tells him what the line is like.
+first_bytes=65536
+
+incoming() { # to standard output; what there is to say meanwhile goes to 3
   if [ "$served" != yes ]; then
     cat
+    return
+  fi
+  rest=$((size - first_bytes))
+  if [ "$rest" -gt 0 ]; then
+    take "$first_bytes" || return 1
+    say progress "bytes=$first_bytes" >&3
+    take "$rest"
+  else
+    take "$size"
+  fi
+}
+
+# A request is followed by others, which are sent after its answer: nothing beyond these bytes can be read by mistake.
+take() { # bytes
   # In big pieces, where dd can count bytes. One that cannot has read nothing when it says so.
-  elif ! dd bs=131072 count="$size" iflag=fullblock,count_bytes 2>/dev/null; then
+  if ! dd bs=131072 count="$1" iflag=fullblock,count_bytes 2>/dev/null; then
     if dd count=0 iflag=fullblock,count_bytes </dev/null >/dev/null 2>&1; then return 1; fi
-    head -c "$size"
+    head -c "$1"
   fi
 }
 

@@ -40,6 +40,10 @@ const defaultTimeoutMs = 30_000;
 const mostSessions = 2;
 /** Longest pause in an upload's progress, in milliseconds. */
 const uploadIdleMs = 30_000;
+/** What `receive` reads before it says that it has arrived. */
+const firstBytes = 65_536;
+/** For these bytes, from a line on which a connection can be made beside an upload: sshd lets 2 MB be under way. */
+const quickMs = 100;
 
 /** The typed client of the agent on one host. Verbs that change something go through `call`, the others through `ask`. */
 export class HostAgent {
@@ -93,7 +97,6 @@ export class HostAgent {
     const stdin = open();
     const words = [`sha=${sha256}`, `bytes=${bytes}`];
     const options = {
-      stdin: Readable.from(this.#exactly(stdin, bytes)),
       // Only standing still ends an upload, however slow the line is.
       timeoutMs: 24 * 3_600_000,
       idleTimeoutMs: uploadIdleMs,
@@ -105,11 +108,11 @@ export class HostAgent {
     this.#sessions = [];
     const streamed = session?.expectStream();
     try {
-      if (streamed !== undefined) await this.#makeReady(signal);
+      const content = this.#exactly(stdin, bytes);
       const answer =
         session === undefined
-          ? await this.#run(verbCommand(this.#place, 'receive', words), options)
-          : this.#read(await session.send('receive', words, options));
+          ? await this.#run(verbCommand(this.#place, 'receive', words), { ...options, stdin: Readable.from(content) })
+          : this.#read(await this.#send(session, words, content, options));
       this.#sessions.unshift(...aside);
       return answer;
     } catch (error) {
@@ -119,6 +122,36 @@ export class HostAgent {
       streamed?.();
       stdin.destroy();
     }
+  }
+
+  /**
+   * Begins with as much as the agent waits for before it says that it has arrived. Where that takes long, what renewals
+   * need beside the upload is made ready before more is sent: behind a line that is full a connection may take longer
+   * than a lease.
+   */
+  async #send(
+    session: AgentSession,
+    words: readonly string[],
+    content: AsyncIterable<Buffer>,
+    options: ExecOptions,
+  ): Promise<ExecResult> {
+    let onProgress: () => void = () => undefined;
+    const progress = new Promise<void>((resolve) => {
+      onProgress = resolve;
+    });
+    const cautiously = async function* (this: HostAgent): AsyncGenerator<Buffer> {
+      let left = firstBytes;
+      for await (const chunk of content) {
+        const first = chunk.subarray(0, left);
+        left -= first.length;
+        if (first.length > 0) yield first;
+        if (first.length === chunk.length) continue;
+        if (first.length > 0 && !(await settlesWithin(quickMs, progress))) await this.#makeReady(options.signal);
+        yield chunk.subarray(first.length);
+      }
+    };
+    const stdin = Readable.from(cautiously.call(this));
+    return session.send('receive', words, { ...options, stdin }, onProgress);
   }
 
   /** What follows the last byte would be taken for a request. */
@@ -138,10 +171,7 @@ export class HostAgent {
     });
   }
 
-  /**
-   * Makes ready, before anything is sent, what renewals need beside an upload: behind a line that is full a connection
-   * may take longer than a lease. Whoever needs it will be told why it is not there.
-   */
+  /** Makes the connection and the session that a renewal will need. Whoever needs them will be told why they are not there. */
   async #makeReady(signal: AbortSignal | undefined): Promise<void> {
     await this.ask('status', {}, { timeoutMs: uploadIdleMs / 2, ...(signal ? { signal } : {}) }).catch(() => undefined);
   }
@@ -243,6 +273,18 @@ export class HostAgent {
         remedy: 'See whether /bin/sh on the host is a POSIX shell and whether its login scripts print or exit.',
       },
     );
+  }
+}
+
+async function settlesWithin(ms: number, promise: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
