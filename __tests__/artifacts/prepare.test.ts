@@ -81,6 +81,21 @@ describe('an archive', () => {
     expect(sha256(await buffer(openUpload(artifact)))).toBe(artifact.sha256);
   });
 
+  it('is sent as it was checked when it fits into the memory for it, and from the disk when it does not', async () => {
+    const content = await tar(file('a', Buffer.alloc(600_000, 1)));
+    const other = Buffer.from(content).fill(2, 1000, 1001);
+    const memory = { left: content.length + 1 };
+    const [kept, read] = [
+      await prepareArtifact(await write('kept.tar', content), { temp, memory }),
+      await prepareArtifact(await write('read.tar', content), { temp, memory }),
+    ];
+    expect(memory.left).toBe(1);
+    for (const name of ['kept.tar', 'read.tar']) await write(name, other);
+    expect((await buffer(openUpload(kept))).equals(content)).toBe(true);
+    expect((await buffer(openUpload(kept))).equals(content)).toBe(true);
+    expect((await buffer(openUpload(read))).equals(other)).toBe(true);
+  });
+
   it('keeps long names of every format', async () => {
     const long = `${'d'.repeat(90)}/${'e'.repeat(90)}/${'f'.repeat(120)}`;
     const path = await write('a.tar', await tar(file(long), file('ü'.repeat(60)), symlink('l', long)));

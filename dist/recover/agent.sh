@@ -29,14 +29,33 @@ NL='
 
 # ---------------------------------------------------------------- answers
 
-escape() { # value -> $escaped; forks only when there is something to escape
+escape() { # value -> $escaped
   case $1 in
-    *[\\"$TAB$NL$CR"]*)
-      escaped=$(printf '%s\n' "$1" | sed -e 's/\\/\\\\/g' -e "s/$TAB/\\\\t/g" -e "s/$CR/\\\\r/g" |
-        awk 'NR > 1 { printf "%s", "\\n" } { printf "%s", $0 }')
-      ;;
+    *[\\"$TAB$NL$CR"]*) if [ "${#1}" -gt 4096 ]; then escape_long "$1"; else escape_short "$1"; fi ;;
     *) escaped=$1 ;;
   esac
+}
+
+escape_short() { # two processes cost more than this does for a line or two
+  escaped='' unread=$1
+  while :; do
+    plain=${unread%%[\\"$TAB$NL$CR"]*}
+    escaped=$escaped$plain
+    unread=${unread#"$plain"}
+    case $unread in
+      \\*) escaped=$escaped\\\\ ;;
+      "$TAB"*) escaped=$escaped\\t ;;
+      "$NL"*) escaped=$escaped\\n ;;
+      "$CR"*) escaped=$escaped\\r ;;
+      *) break ;;
+    esac
+    unread=${unread#?}
+  done
+}
+
+escape_long() {
+  escaped=$(printf '%s\n' "$1" | sed -e 's/\\/\\\\/g' -e "s/$TAB/\\\\t/g" -e "s/$CR/\\\\r/g" |
+    awk 'NR > 1 { printf "%s", "\\n" } { printf "%s", $0 }')
 }
 
 unescape() { # value -> $unescaped
@@ -1130,7 +1149,7 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   is_number "$size" || refuse bad-call "bad number of bytes"
   make_folder "$ROOT/blobs"
   if [ -f "$ROOT/blobs/$want" ]; then
-    incoming >/dev/null
+    incoming 3>&1 >/dev/null
     finish already=yes
   fi
   read_boot
@@ -1143,7 +1162,7 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   # shellcheck disable=SC2064 # a shell that dies of a signal sets off no trap for its exit
   trap "$drop_part; exit 1" HUP INT TERM PIPE
   written=yes
-  { incoming >"$part"; } 2>/dev/null || written=no
+  { incoming 3>&1 >"$part"; } 2>/dev/null || written=no
   # Who sends has to be heard out before he listens.
   [ "$written" = yes ] || [ "$served" = yes ] || cat >/dev/null
   # Hashed once it is there: through a pipe beside the file it costs three times as much processor time.
@@ -1158,14 +1177,30 @@ verb_receive() { # the artifact on standard input; content-addressed, so it need
   finish
 }
 
-# A request is followed by others, which are sent after its answer: nothing beyond these bytes can be read by mistake.
-incoming() {
+# Who sends waits for this many bytes to have arrived: how long that takes tells him what the line is like.
+first_bytes=65536
+
+incoming() { # to standard output; what there is to say meanwhile goes to 3
   if [ "$served" != yes ]; then
     cat
+    return
+  fi
+  rest=$((size - first_bytes))
+  if [ "$rest" -gt 0 ]; then
+    take "$first_bytes" || return 1
+    say progress "bytes=$first_bytes" >&3
+    take "$rest"
+  else
+    take "$size"
+  fi
+}
+
+# A request is followed by others, which are sent after its answer: nothing beyond these bytes can be read by mistake.
+take() { # bytes
   # In big pieces, where dd can count bytes. One that cannot has read nothing when it says so.
-  elif ! dd bs=131072 count="$size" iflag=fullblock,count_bytes 2>/dev/null; then
+  if ! dd bs=131072 count="$1" iflag=fullblock,count_bytes 2>/dev/null; then
     if dd count=0 iflag=fullblock,count_bytes </dev/null >/dev/null 2>&1; then return 1; fi
-    head -c "$size"
+    head -c "$1"
   fi
 }
 

@@ -21,6 +21,13 @@ export interface PreparedArtifact {
   entries: number;
   /** Names at the top of the archive, sorted, at most 100 of them. */
   topLevel: string[];
+  /** The file's bytes in order, where it was small enough to be kept. */
+  content?: readonly Buffer[];
+}
+
+/** Memory for artifacts, shared by those that are prepared together; in bytes. */
+export interface MemoryBudget {
+  left: number;
 }
 
 export type ProblemKind = 'format' | 'damaged' | 'unsafe' | 'empty';

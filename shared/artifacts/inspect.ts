@@ -8,6 +8,7 @@ import {
   ArchiveProblem,
   type ArtifactFormat,
   artifactError,
+  type MemoryBudget,
   type PreparedArtifact,
   type Subject,
   systemError,
@@ -17,6 +18,11 @@ import { bytesToSniff, fileFormat } from './file-format';
 import { ReleaseRules } from './release-rules';
 import { TarReader } from './tar-reader';
 
+export interface InspectOptions {
+  signal?: AbortSignal | undefined;
+  memory?: MemoryBudget | undefined;
+}
+
 /** Read at once; in bytes. */
 const readSize = 256 * 1024;
 
@@ -24,7 +30,7 @@ const readSize = 256 * 1024;
  * Reads an archive once from end to end, in bounded memory: its checksum, and whether it may become a release.
  * Throws ArchiveProblem, SafeguardError `artifact-changed` or `artifact-unreadable`, or the signal's reason.
  */
-export async function inspectArchive(subject: Subject, signal?: AbortSignal): Promise<PreparedArtifact> {
+export async function inspectArchive(subject: Subject, options: InspectOptions): Promise<PreparedArtifact> {
   let handle: FileHandle;
   try {
     handle = await open(subject.path);
@@ -32,24 +38,35 @@ export async function inspectArchive(subject: Subject, signal?: AbortSignal): Pr
     throw systemError(subject, 'opened', error);
   }
   try {
-    return await inspectOpened(subject, handle, signal);
+    return await inspectOpened(subject, handle, options);
   } finally {
     await handle.close();
   }
 }
 
-async function inspectOpened(subject: Subject, handle: FileHandle, signal?: AbortSignal): Promise<PreparedArtifact> {
+async function inspectOpened(
+  subject: Subject,
+  handle: FileHandle,
+  { signal, memory }: InspectOptions,
+): Promise<PreparedArtifact> {
   const before = await handle.stat();
+  const content = roomFor(before.size, memory) ? [] : null;
   const format = await sniff(handle);
   const source = handle.createReadStream({ start: 0, highWaterMark: readSize, autoClose: false });
-  const result = await readThrough(subject, source, format, signal);
+  const result = await readThrough(subject, source, format, content, signal);
   const after = await handle.stat();
   if (changed(before, after) || result.bytes !== before.size) {
     throw artifactError(subject, 'changed', 'was written to while it was being checked', {
       remedy: 'Start the deployment when the build of the artifact is complete.',
     });
   }
-  return { path: subject.path, format, ...result };
+  return { path: subject.path, format, ...result, ...(content === null ? {} : { content }) };
+}
+
+function roomFor(bytes: number, memory: MemoryBudget | undefined): boolean {
+  if (memory === undefined || memory.left < bytes) return false;
+  memory.left -= bytes;
+  return true;
 }
 
 async function sniff(handle: FileHandle): Promise<ArtifactFormat> {
@@ -63,12 +80,13 @@ function changed(before: Stats, after: Stats): boolean {
   return before.size !== after.size || before.mtimeMs !== after.mtimeMs;
 }
 
-type Contents = Omit<PreparedArtifact, 'path' | 'format' | 'component'>;
+type Contents = Omit<PreparedArtifact, 'path' | 'format' | 'component' | 'content'>;
 
 async function readThrough(
   subject: Subject,
   source: Readable,
   format: ArtifactFormat,
+  content: Buffer[] | null,
   signal: AbortSignal | undefined,
 ): Promise<Contents> {
   const hash = createHash('sha256');
@@ -83,6 +101,7 @@ async function readThrough(
     for await (const chunk of chunks) {
       hash.update(chunk);
       bytes += chunk.length;
+      content?.push(chunk);
       yield chunk;
     }
   };

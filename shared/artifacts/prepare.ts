@@ -1,7 +1,14 @@
 import { createReadStream, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
-import { ArchiveProblem, artifactError, type PreparedArtifact, problemError, systemError } from './artifact';
+import { Readable } from 'node:stream';
+import {
+  ArchiveProblem,
+  artifactError,
+  type MemoryBudget,
+  type PreparedArtifact,
+  problemError,
+  systemError,
+} from './artifact';
 import { inspectArchive } from './inspect';
 import { missingArtifact } from './missing';
 import { packFolder } from './pack-folder';
@@ -12,6 +19,8 @@ export interface PrepareOptions {
   /** For messages. */
   component?: string;
   signal?: AbortSignal;
+  /** Archives that fit are kept as they were checked, and sent from there to every host. Default: none is. */
+  memory?: MemoryBudget;
 }
 
 /**
@@ -22,14 +31,14 @@ export interface PrepareOptions {
  * `artifact-unsafe`, `artifact-empty`, `artifact-changed`, `artifact-unreadable`; or the signal's reason.
  */
 export async function prepareArtifact(path: string, options: PrepareOptions): Promise<PreparedArtifact> {
-  const { temp, component, signal } = options;
+  const { temp, component, signal, memory } = options;
   const subject = { path, component };
   signal?.throwIfAborted();
   const found = await statArtifact(subject);
   try {
     const prepared = found.isDirectory()
       ? await packFolder(subject, temp, signal)
-      : await inspectArchive(subject, signal);
+      : await inspectArchive(subject, { signal, memory });
     return component === undefined ? prepared : { component, ...prepared };
   } catch (error) {
     throw error instanceof ArchiveProblem ? problemError(subject, error) : error;
@@ -54,7 +63,11 @@ async function statArtifact(subject: { path: string; component: string | undefin
 /** Larger pieces than the default halve the time of an upload; in bytes. */
 const uploadSize = 256 * 1024;
 
-/** A fresh stream of the file to upload. The host compares the checksum, so a file that changed meanwhile is noticed. */
-export function openUpload(artifact: Pick<PreparedArtifact, 'path'>): Readable {
+/**
+ * A fresh stream of what to upload: what was checked, or else the file. The host compares the checksum, so a file that
+ * changed meanwhile is noticed.
+ */
+export function openUpload(artifact: Pick<PreparedArtifact, 'path' | 'content'>): Readable {
+  if (artifact.content !== undefined) return Readable.from(artifact.content);
   return createReadStream(artifact.path, { highWaterMark: uploadSize });
 }

@@ -29,14 +29,33 @@ NL='
 
 # ---------------------------------------------------------------- answers
 
-escape() { # value -> $escaped; forks only when there is something to escape
+escape() { # value -> $escaped
   case $1 in
-    *[\\"$TAB$NL$CR"]*)
-      escaped=$(printf '%s\n' "$1" | sed -e 's/\\/\\\\/g' -e "s/$TAB/\\\\t/g" -e "s/$CR/\\\\r/g" |
-        awk 'NR > 1 { printf "%s", "\\n" } { printf "%s", $0 }')
-      ;;
+    *[\\"$TAB$NL$CR"]*) if [ "${#1}" -gt 4096 ]; then escape_long "$1"; else escape_short "$1"; fi ;;
     *) escaped=$1 ;;
   esac
+}
+
+escape_short() { # two processes cost more than this does for a line or two
+  escaped='' unread=$1
+  while :; do
+    plain=${unread%%[\\"$TAB$NL$CR"]*}
+    escaped=$escaped$plain
+    unread=${unread#"$plain"}
+    case $unread in
+      \\*) escaped=$escaped\\\\ ;;
+      "$TAB"*) escaped=$escaped\\t ;;
+      "$NL"*) escaped=$escaped\\n ;;
+      "$CR"*) escaped=$escaped\\r ;;
+      *) break ;;
+    esac
+    unread=${unread#?}
+  done
+}
+
+escape_long() {
+  escaped=$(printf '%s\n' "$1" | sed -e 's/\\/\\\\/g' -e "s/$TAB/\\\\t/g" -e "s/$CR/\\\\r/g" |
+    awk 'NR > 1 { printf "%s", "\\n" } { printf "%s", $0 }')
 }
 
 unescape() { # value -> $unescaped

@@ -49,11 +49,14 @@ const quickMs = 100;
 export class HostAgent {
   readonly #link: HostLink;
   readonly #place: AgentPlace;
+  readonly #quickMs: number;
   #sessions: AgentSession[] = [];
 
-  constructor(link: HostLink, place: AgentPlace) {
+  /** @param lines `quickMs`: where the first bytes of an upload have arrived within this time, the line is taken for a fast one */
+  constructor(link: HostLink, place: AgentPlace, lines: { quickMs?: number } = {}) {
     this.#link = link;
     this.#place = place;
+    this.#quickMs = lines.quickMs ?? quickMs;
   }
 
   get host(): string {
@@ -141,17 +144,23 @@ export class HostAgent {
     });
     const cautiously = async function* (this: HostAgent): AsyncGenerator<Buffer> {
       let left = firstBytes;
+      let known = false;
       for await (const chunk of content) {
         const first = chunk.subarray(0, left);
         left -= first.length;
         if (first.length > 0) yield first;
         if (first.length === chunk.length) continue;
-        if (first.length > 0 && !(await settlesWithin(quickMs, progress))) await this.#makeReady(options.signal);
+        if (!known && !(await settlesWithin(this.#quickMs, progress))) await this.#makeReady(options.signal);
+        known = true;
         yield chunk.subarray(first.length);
       }
     };
     const stdin = Readable.from(cautiously.call(this));
-    return session.send('receive', words, { ...options, stdin }, onProgress);
+    try {
+      return await session.send('receive', words, { ...options, stdin }, onProgress);
+    } finally {
+      onProgress(); // nobody waits any longer
+    }
   }
 
   /** What follows the last byte would be taken for a request. */

@@ -13,6 +13,9 @@ import { openSession } from '../../../shared/transaction/session';
 import { readInputs } from './inputs';
 import { run } from './main';
 
+/** For artifacts that are sent from memory; in bytes. Bigger ones are read from the disk for every host. */
+const artifactMemory = 64 * 1024 * 1024;
+
 runAction({ name: 'deploy', main });
 
 async function main({ log, facts, signal }: Runtime): Promise<0 | 1> {
@@ -28,8 +31,9 @@ async function main({ log, facts, signal }: Runtime): Promise<0 | 1> {
   try {
     const base = variables['GITHUB_WORKSPACE'] || process.cwd();
     const resolved = resolveArtifacts(session.environment, version, { base, override: artifacts ?? '' });
+    const memory = { left: artifactMemory };
     const reading = Promise.all(
-      resolved.map(({ component, path }) => prepareArtifact(path, { temp, component, signal })),
+      resolved.map(({ component, path }) => prepareArtifact(path, { temp, component, signal, memory })),
     );
     // It is awaited where the plan needs it; until then a rejection must not pass for one that nobody handles.
     reading.catch(() => undefined);
