@@ -4,9 +4,13 @@ import type { Environment } from '../manifest/environment';
 import type { Check } from './check';
 import { type CheckType, type CommonSpec, createCheck } from './check-type';
 import { commandCheck } from './types/command';
+import { composeCheck } from './types/compose';
 import { etcdCheck } from './types/etcd';
 import { httpCheck } from './types/http';
+import { pm2Check } from './types/pm2';
 import { serviceCheck } from './types/service';
+import { swarmCheck } from './types/swarm';
+import { systemdCheck } from './types/systemd';
 
 /** Every type of check; a new one is a file under types/ and a line here. */
 const types = [
@@ -14,6 +18,10 @@ const types = [
   httpCheck,
   commandCheck,
   etcdCheck,
+  systemdCheck,
+  pm2Check,
+  swarmCheck,
+  composeCheck,
 ] as readonly CheckType<never>[];
 
 const [first, ...others] = types.map((type) => type.schema);
