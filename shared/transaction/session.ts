@@ -1,19 +1,16 @@
 import { dirname, resolve } from 'node:path';
-import { maskerOf } from '../checks/masking';
 import { planSuite } from '../checks/plan';
 import { defaultChecks, loadSuites } from '../checks/suites';
 import { SafeguardError } from '../errors';
-import { HostAgent } from '../host/agent';
-import { agentSource } from '../host/agent-source';
-import { type Credentials, connect } from '../host/connect';
-import { createProbe } from '../host/probe';
+import type { HostAgent } from '../host/agent';
+import type { Credentials } from '../host/connect';
 import type { Environment } from '../manifest/environment';
 import { loadManifest, selectEnvironment } from '../manifest/load';
-import type { Clock, HostLink, Log } from '../ports';
-import { Fleet } from './fleet';
+import type { Clock, Log } from '../ports';
+import type { Fleet } from './fleet';
 import type { HealthGate } from './health-gate';
-import { renderPlan } from './host-plan';
-import { componentSecrets, lookPlan, missingSecrets, secretValues } from './planning';
+import { openHosts } from './hosts';
+import { missingSecrets } from './planning';
 import { type DeploymentChecks, suiteGate } from './suite-gate';
 
 export interface SessionOptions {
@@ -43,32 +40,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const environment = selectEnvironment(await loadManifest(options.manifest), options.environment);
   requireSecrets(environment, options.variables);
   const checks = await environmentChecks(environment, options.manifest);
-  const links: HostLink[] = environment.hosts.map((host) => connect(host, options.credentials));
-  const source = agentSource();
-  const agents = new Map(
-    environment.hosts.map((host, index) => {
-      const link = links[index];
-      if (link === undefined) throw new Error('a host without a link');
-      const place = { root: `${environment.paths.state}/${environment.app}`, sudo: host.sudo, source };
-      return [host.name, new HostAgent(link, place)];
-    }),
-  );
   const { clock, log, variables } = options;
-  const probes = environment.hosts.map((host) => {
-    const agent = agents.get(host.name);
-    if (agent === undefined) throw new Error('a host without an agent');
-    const secrets = componentSecrets(environment, host.name, variables);
-    return createProbe(agent, { roles: host.roles, plan: renderPlan(lookPlan(environment, host.name)), secrets });
-  });
+  const { fleet, agents, probes, close } = openHosts(environment, options);
   return {
     environment,
-    fleet: new Fleet(agents, clock, maskerOf(secretValues(environment, variables))),
+    fleet,
     agents,
     health: suiteGate(checks, probes, { environment, clock, log, variables }),
-    close: async () => {
-      for (const agent of agents.values()) agent.close();
-      await Promise.all(links.map((link) => link.close()));
-    },
+    close,
   };
 }
 

@@ -1,8 +1,8 @@
 import type { Check, SuiteResult } from '../checks/check';
 import type { CheckContext, HostProbe } from '../checks/context';
 import { runChecks } from '../checks/engine';
+import { progressLine } from '../checks/progress';
 import { isGreen } from '../checks/verdict';
-import type { CheckResult } from '../report/report';
 import type { HealthGate, HealthScope, HealthVerdict } from './health-gate';
 
 /** All checks of a deployment. The services' own come first: what does not stay up needs no other question. */
@@ -62,15 +62,6 @@ function verdictOf(results: readonly SuiteResult[]): HealthVerdict {
     checks: results.flatMap((result) => result.checks),
     summary: `${sum(({ passed }) => passed)} passed, ${sum(({ warned }) => warned)} warned, ${sum(({ failed }) => failed)} failed, ${sum(({ inconclusive }) => inconclusive)} inconclusive`,
   };
-}
-
-/** One line, and below that of a red check the last words of what it asked. */
-function progressLine({ verdict, name, host, durationSeconds, message, diagnostics }: CheckResult): string {
-  const where = host === undefined ? '' : ` on ${host}`;
-  const why = verdict === 'pass' ? '' : `: ${message}`;
-  const lastWords = (diagnostics ?? '').split('\n').filter((line) => line.trim() !== '');
-  const first = `  ${verdict.padEnd(12)} ${name}${where} (${durationSeconds.toFixed(2)} s)${why}`;
-  return [first, ...lastWords.map((line) => `    | ${line}`)].join('\n');
 }
 
 /** What can be asked while other hosts still run the old version: checks of these hosts that need no other. */
