@@ -46,7 +46,7 @@ function noAnswer(host: string, { program, whereFrom }: HostQuestion, result: Ex
     case 127:
       return unknown(host, `${program} is not installed there or not in PATH`, whereFrom);
     default: {
-      const said = firstLine(stderr);
+      const said = lastLine(stderr);
       const end = code === null ? `was ended by ${signal ?? 'a signal'}` : `ended with exit code ${code}`;
       return unknown(
         host,
@@ -62,8 +62,9 @@ export function unknown(host: string, what: string, remedy: string): SafeguardEr
   return new SafeguardError(`no data from ${host}: ${what}`, { fault: 'host', code: 'check-no-data', host, remedy });
 }
 
-function firstLine(text: string): string {
-  return text.trim().split('\n')[0]?.slice(0, 300) ?? '';
+/** Warnings come first; what a program says last is why it gave up. */
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)?.slice(0, 300) ?? '';
 }
 
 /** `KEY=VALUE` lines; the last one of a key counts. */
