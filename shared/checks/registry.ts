@@ -8,6 +8,7 @@ import { composeCheck } from './types/compose';
 import { etcdCheck } from './types/etcd';
 import { httpCheck } from './types/http';
 import { pm2Check } from './types/pm2';
+import { postgresCheck } from './types/postgres';
 import { serviceCheck } from './types/service';
 import { swarmCheck } from './types/swarm';
 import { systemdCheck } from './types/systemd';
@@ -22,6 +23,7 @@ const types = [
   pm2Check,
   swarmCheck,
   composeCheck,
+  postgresCheck,
 ] as readonly CheckType<never>[];
 
 const [first, ...others] = types.map((type) => type.schema);

@@ -1,0 +1,44 @@
+import type { Client, QueryConfig } from 'pg';
+import type { Attempt, Observation } from '../check';
+import { withPostgres } from './connection';
+import type { PostgresTarget } from './fields';
+import { observeProblem } from './problem';
+
+/** Columns by name, each as PostgreSQL writes it, or null. */
+export type Row = Record<string, string | null>;
+
+/** One statement, with its parameters `$1`, `$2`, …; rejects with DatabaseError. */
+export type Ask = (sql: string, parameters?: readonly unknown[]) => Promise<Row[]>;
+
+/** Share of an attempt's time that one statement may take; the rest is for connecting, and for hearing of its end. */
+const statementShare = 0.9;
+
+/**
+ * Asks in one transaction that can only read, in which no statement outlives the attempt. Rejects for nothing that has
+ * to do with the server.
+ */
+export async function askPostgres(
+  target: PostgresTarget,
+  attempt: Attempt,
+  judge: (ask: Ask) => Promise<Observation>,
+  refused: 'fail' | 'inconclusive' = 'inconclusive',
+): Promise<Observation> {
+  try {
+    return await withPostgres(target.connection, attempt, async (client) => {
+      const statementMs = Math.max(1, Math.floor(attempt.timeoutMs * statementShare));
+      await client.query(`BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${statementMs}`);
+      const observation = await judge((sql, parameters = []) => rowsOf(client, sql, parameters));
+      await client.query('ROLLBACK');
+      return observation;
+    });
+  } catch (thrown) {
+    return observeProblem(target.place, thrown, attempt, refused);
+  }
+}
+
+/** The extended protocol takes one statement only, so that none can end the transaction and go on behind it. */
+async function rowsOf(client: Client, text: string, values: readonly unknown[]): Promise<Row[]> {
+  const question: QueryConfig & { queryMode: 'extended' } = { text, values: [...values], queryMode: 'extended' };
+  const { rows } = await client.query<Row>(question);
+  return rows;
+}
