@@ -9,6 +9,7 @@ import { etcdCheck } from './types/etcd';
 import { httpCheck } from './types/http';
 import { pm2Check } from './types/pm2';
 import { postgresCheck } from './types/postgres';
+import { redisCheck } from './types/redis';
 import { serviceCheck } from './types/service';
 import { swarmCheck } from './types/swarm';
 import { systemdCheck } from './types/systemd';
@@ -23,6 +24,7 @@ const types = [
   pm2Check,
   swarmCheck,
   composeCheck,
+  redisCheck,
   postgresCheck,
 ] as readonly CheckType<never>[];
 
