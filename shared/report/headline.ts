@@ -15,6 +15,8 @@ export function headline(report: Pick<Report, 'action' | 'outcome' | 'previousVe
       return nothingChanged(report);
     case 'aborted':
       if (action === 'capture-state') return 'The state could not be captured on every host; nothing was deployed.';
+      if (action === 'health-check')
+        return 'At least one critical health check failed or could not be asked; nothing was changed.';
       break;
     case 'rolled-back':
     case 'rolled-back-unverified':
@@ -32,6 +34,7 @@ export function headline(report: Pick<Report, 'action' | 'outcome' | 'previousVe
 
 function nothingChanged({ action, phases }: Pick<Report, 'action' | 'phases'>): string {
   if (action === 'capture-state') return 'The state of every host was captured; nothing was deployed.';
+  if (action === 'health-check') return 'No critical health check is red; nothing was changed.';
   if (action === 'recover') return 'No deployment was unfinished; nothing was changed.';
   // Only check mode ends well between the preflight and the first host that is opened.
   if (phases.some(({ name }) => name === 'preflight')) {

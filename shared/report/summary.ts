@@ -5,6 +5,7 @@ import { codeBlock, codeText, escapeText } from './markdown';
 import { Page } from './page';
 import type { CheckResult, Report, Verdict } from './report';
 import { renderTimeline } from './timeline';
+import { worstFirst } from './worst-first';
 
 /** GitHub drops a summary above 1 MiB; the rest is room for what else the step writes. In bytes. */
 const budget = 900_000;
@@ -19,6 +20,14 @@ const mostEvidence = 20;
 export function renderSummary(report: Report): string {
   const page = new Page(budget);
   addHeadline(page, report);
+  if (report.action === 'health-check') {
+    // Its checks are all that it is about; what failed is their first line.
+    addNextStep(page, report);
+    addChecks(page, report.checks);
+    addWarnings(page, report);
+    addHosts(page, report);
+    return page.toString(cutNote);
+  }
   addHosts(page, report);
   addFailure(page, report);
   addNextStep(page, report);
@@ -50,7 +59,26 @@ export function renderFailure(note: FailureNote): string {
   return page.toString(cutNote);
 }
 
-function inWords(outcome: Outcome): string {
+function inWords({ action, outcome, checks }: Report): string {
+  if (action === 'health-check') return verdictOfAll(checks);
+  return outcomeInWords(outcome);
+}
+
+function verdictOfAll(checks: readonly CheckResult[]): string {
+  const [worst] = worstFirst(checks);
+  switch (worst?.verdict) {
+    case 'pass':
+      return 'healthy';
+    case 'warn':
+      return 'healthy, with warnings';
+    case 'fail':
+      return 'NOT HEALTHY';
+    default:
+      return 'NOT PROVED HEALTHY';
+  }
+}
+
+function outcomeInWords(outcome: Outcome): string {
   switch (outcome) {
     case 'deployed':
       return 'deployed';
@@ -72,7 +100,7 @@ function inWords(outcome: Outcome): string {
 function addHeadline(page: Page, report: Report): void {
   const version = report.version === null ? '' : ` ${escapeText(report.version, most.name)}`;
   const place = `${escapeText(report.app, most.name)} on ${escapeText(report.environment, most.name)}`;
-  page.add(`## ${escapeText(report.action, most.name)}${version}, ${place}: ${inWords(report.outcome)}`);
+  page.add(`## ${escapeText(report.action, most.name)}${version}, ${place}: ${inWords(report)}`);
   page.add(`\n**${headline(report)}**`);
   const facts = [`Took ${formatSeconds(report.durationSeconds)}, started ${escapeText(report.startedAt, most.name)}.`];
   if (report.previousVersion !== null) facts.push(`Before: ${escapeText(report.previousVersion, most.name)}.`);
@@ -115,6 +143,7 @@ function nextStep({ outcome, action }: Report): string | null {
       return null;
     case 'aborted':
       if (action === 'capture-state') return 'Remove the cause and capture again.';
+      if (action === 'health-check') return 'Deal with the checks below, the worst first; each says what to do.';
       return 'Nothing has to be cleaned up. Remove the cause, then run it again.';
     case 'rolled-back':
       return 'No host needs attention. Remove the cause, then deploy again; a version that failed its checks needs a new version number.';
@@ -142,12 +171,12 @@ function addWarnings(page: Page, report: Report): void {
   for (const warning of report.warnings) page.add(`- ${escapeText(warning, most.cell)}`);
 }
 
-const worstFirst: readonly Verdict[] = ['fail', 'inconclusive', 'warn', 'pass'];
+const verdictOrder: readonly Verdict[] = ['fail', 'inconclusive', 'warn', 'pass'];
 
 function addChecks(page: Page, checks: readonly CheckResult[]): void {
   if (checks.length === 0) return;
-  const sorted = checks.toSorted((a, b) => rank(a) - rank(b));
-  const counts = worstFirst
+  const sorted = worstFirst(checks);
+  const counts = verdictOrder
     .map((verdict) => ({ verdict, count: checks.filter((check) => check.verdict === verdict).length }))
     .filter(({ count }) => count > 0)
     .map(({ verdict, count }) => `${count} ${verdict}`);
@@ -165,11 +194,6 @@ function addChecks(page: Page, checks: readonly CheckResult[]): void {
   );
   for (const check of sorted.filter(({ verdict }) => verdict !== 'pass').slice(0, mostEvidence))
     page.add(evidence(check));
-}
-
-/** Worst verdict first; among equals the critical ones, then what the deployment itself turned red. */
-function rank(check: CheckResult): number {
-  return worstFirst.indexOf(check.verdict) * 4 + (check.severity === 'critical' ? 0 : 2) + (check.preExisting ? 1 : 0);
 }
 
 function verdictCell(check: CheckResult): string {

@@ -75,7 +75,8 @@ async function environmentChecks(environment: Environment, manifest: string): Pr
   return { watch, glance, suite };
 }
 
-function requireSecrets(environment: Environment, variables: SessionOptions['variables']): void {
+/** @throws SafeguardError `secret-missing`, naming all that the manifest gives to commands and this step does not have */
+export function requireSecrets(environment: Environment, variables: SessionOptions['variables']): void {
   const missing = missingSecrets(environment, variables);
   if (missing.length === 0) return;
   throw new SafeguardError(`The manifest names secrets that this step does not have: ${missing.join(', ')}.`, {
