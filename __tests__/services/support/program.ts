@@ -155,6 +155,16 @@ export class Server {
   }
 }
 
+/** The servers of a cluster once all of them are ready; if one is not, the others are stopped. */
+export async function allStarted<T extends { server: Server }>(starting: readonly Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(starting);
+  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return started;
+  await Promise.all(started.map(({ server }) => server.stop('SIGKILL')));
+  throw failed.reason;
+}
+
 /** Whether somebody listens there. */
 export function listens(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
