@@ -9,11 +9,7 @@ export interface TextExpectation {
   matches?: string | undefined;
 }
 
-/** One value of a JSON document. */
-export type JsonExpectation =
-  | { equals: JsonScalar }
-  | { oneOf: readonly JsonScalar[] }
-  | { min?: number | undefined; max?: number | undefined };
+/** One value of JSON or of a row of a database. */
 export type JsonScalar = string | number | boolean | null;
 
 /** Longest time that a regular expression may work on one text, in milliseconds. */
@@ -41,14 +37,42 @@ export function describeText(subject: string, expectation: TextExpectation): str
   ];
 }
 
+/** Whether the pattern matches somewhere. @throws SafeguardError `pattern-too-slow` */
+export function matchesInTime(pattern: string, text: string, timeoutMs = matchMs): boolean {
+  return failingPatterns(pattern, [text], timeoutMs).size === 0;
+}
+
+/**
+ * Positions of the texts that the pattern does not match.
+ *
+ * @throws SafeguardError `pattern-too-slow`
+ */
+export function failingPatterns(pattern: string, texts: readonly string[], timeoutMs = matchMs): Set<number> {
+  const results = inTime(pattern, 'texts.map((text) => expression.test(text) ? "1" : "0").join("")', texts, timeoutMs);
+  return new Set([...results].flatMap((result, index) => (result === '1' ? [] : [index])));
+}
+
+/**
+ * The first group of the pattern's first match, or the whole match where it has no group; null without a match.
+ *
+ * @throws SafeguardError `pattern-too-slow`
+ */
+export function captureInTime(pattern: string, text: string, timeoutMs = matchMs): string | null {
+  const result = inTime(pattern, 'JSON.stringify(expression.exec(texts[0]))', [text], timeoutMs);
+  const match = JSON.parse(result) as (string | null)[] | null;
+  if (match === null) return null;
+  return (match.length > 1 ? match[1] : match[0]) ?? null;
+}
+
 /**
  * A pattern that backtracks for ever would stop the whole process, the renewal of leases included. V8 can only be
  * interrupted from outside the expression, which is what the script's timeout does.
  */
-export function matchesInTime(pattern: string, text: string, timeoutMs = matchMs): boolean {
-  const sandbox = createContext({ pattern, flags, text });
+function inTime(pattern: string, work: string, texts: readonly string[], timeoutMs: number): string {
+  const sandbox = createContext({ pattern, flags, texts });
   try {
-    return new Script('new RegExp(pattern, flags).test(text)').runInContext(sandbox, { timeout: timeoutMs }) === true;
+    const script = new Script(`const expression = new RegExp(pattern, flags); ${work}`);
+    return String(script.runInContext(sandbox, { timeout: timeoutMs }));
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw thrown;
     throw new SafeguardError(`no data: the pattern /${pattern}/ needs more than ${timeoutMs} ms on this text`, {
@@ -67,58 +91,4 @@ export function patternProblem(pattern: string): string | null {
   } catch (thrown) {
     return (thrown as Error).message;
   }
-}
-
-/** Sentences for what a JSON document has else than expected. */
-export function jsonMismatches(text: string, expectations: Readonly<Record<string, JsonExpectation>>): string[] {
-  const paths = Object.entries(expectations);
-  if (paths.length === 0) return [];
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    return [text.trim() === '' ? 'an empty body instead of JSON' : 'a body that is not JSON'];
-  }
-  return paths.flatMap(([path, expectation]) => {
-    const value = valueAt(document, path);
-    if (value === undefined) return [`no JSON value at ${path}`];
-    return fits(value, expectation) ? [] : [`JSON ${path} = ${shown(value)}`];
-  });
-}
-
-export function describeJson(expectations: Readonly<Record<string, JsonExpectation>>): string[] {
-  return Object.entries(expectations).map(([path, expectation]) => `JSON ${path} ${words(expectation)}`);
-}
-
-/** `a.b.0.c`: members and list positions; a dot that belongs to a name is written `\.`. Undefined when not there. */
-export function valueAt(document: unknown, path: string): unknown {
-  const names = path.split(/(?<!\\)\./).map((name) => name.replaceAll('\\.', '.'));
-  let value = document;
-  for (const name of names) {
-    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, name)) return undefined;
-    value = (value as Record<string, unknown>)[name];
-  }
-  return value;
-}
-
-function fits(value: unknown, expectation: JsonExpectation): boolean {
-  if ('equals' in expectation) return value === expectation.equals;
-  if ('oneOf' in expectation) return expectation.oneOf.some((allowed) => value === allowed);
-  if (typeof value !== 'number') return false;
-  return value >= (expectation.min ?? -Infinity) && value <= (expectation.max ?? Infinity);
-}
-
-function words(expectation: JsonExpectation): string {
-  if ('equals' in expectation) return `= ${JSON.stringify(expectation.equals)}`;
-  if ('oneOf' in expectation) return `one of ${expectation.oneOf.map((value) => JSON.stringify(value)).join(', ')}`;
-  const bounds = [
-    ...(expectation.min === undefined ? [] : [`at least ${expectation.min}`]),
-    ...(expectation.max === undefined ? [] : [`at most ${expectation.max}`]),
-  ];
-  return bounds.join(' and ');
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value);
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

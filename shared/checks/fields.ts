@@ -56,16 +56,17 @@ export const templated = z.string();
 export const oneOrMore = <T extends z.ZodType>(item: T) =>
   z.union([item, z.array(item).min(1)]).transform((value) => (Array.isArray(value) ? value : [value]) as z.output<T>[]);
 
+/** Source of a JavaScript regular expression. */
+export const pattern = z.string().superRefine((source, context) => {
+  const problem = patternProblem(source);
+  if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+});
+
 /** Expectations about a text: a body, a command's output. */
 export const textShape = {
   contains: oneOrMore(templated.min(1)).optional().describe('Text, or texts, that must occur.'),
   excludes: oneOrMore(templated.min(1)).optional().describe('Text, or texts, that must not occur.'),
-  matches: z
-    .string()
-    .superRefine((pattern, context) => {
-      const problem = patternProblem(pattern);
-      if (problem !== null) context.addIssue({ code: 'custom', message: problem });
-    })
+  matches: pattern
     .optional()
     .describe('JavaScript regular expression that must match somewhere; ^ and $ also match at line ends.'),
 };

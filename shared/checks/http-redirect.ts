@@ -35,12 +35,23 @@ const alwaysConfidential = new Set(['authorization', 'cookie', 'proxy-authorizat
  *
  * @throws NoHttpAnswer
  */
-export async function travel(journey: Journey, limits: Pick<HttpQuestion, 'maxBytes' | 'signal'>): Promise<Arrival> {
+export async function travel(
+  journey: Journey,
+  limits: Pick<HttpQuestion, 'maxBytes' | 'signal' | 'tls'>,
+): Promise<Arrival> {
   let { url, method, headers, body } = journey;
+  let { tls, ...bounds } = limits;
   let milliseconds = 0;
   for (let count = 0; ; count += 1) {
     const plain = Object.fromEntries(headers.map(({ name, value }) => [name, value]));
-    const answer = await askHttp({ url, method, headers: plain, body, ...limits });
+    const answer = await askHttp({
+      url,
+      method,
+      headers: plain,
+      body,
+      ...bounds,
+      ...(tls === undefined ? {} : { tls }),
+    });
     milliseconds += answer.milliseconds;
     const at = (stopped: Arrival['stopped']): Arrival => ({ answer, url, redirects: count, stopped, milliseconds });
     const { location } = answer.headers;
@@ -55,10 +66,15 @@ export async function travel(journey: Journey, limits: Pick<HttpQuestion, 'maxBy
     }
     if (next.origin !== url.origin) {
       if (body !== null && journey.bodyConfidential) return at('would-leak');
-      headers = headers.filter(
-        ({ name, confidential }) => !confidential && !alwaysConfidential.has(name.toLowerCase()),
-      );
+      headers = withoutConfidential(headers);
+      // Neither the client's certificate nor the name of the first server is meant for another one.
+      tls = tls?.ca === undefined ? undefined : { ca: tls.ca };
     }
     url = next;
   }
+}
+
+/** The headers that may go to another origin. */
+export function withoutConfidential(headers: readonly TravelHeader[]): TravelHeader[] {
+  return headers.filter(({ name, confidential }) => !confidential && !alwaysConfidential.has(name.toLowerCase()));
 }

@@ -64,6 +64,11 @@ export class NoHttpAnswer extends Error {
   }
 }
 
+/** What the body is read into at first, in bytes. */
+const firstBytes = 16 * 1024;
+/** Most interim answers (status 1xx) before the answer. */
+const mostInterim = 20;
+
 /**
  * Asks one HTTP question over a connection of its own, so that no earlier connection hides a service that no longer
  * accepts any. Follows no redirect, trusts no unknown certificate, asks for no compression, uses no proxy.
@@ -102,6 +107,11 @@ export async function askHttp(question: HttpQuestion): Promise<HttpAnswer> {
         progress = 'waiting';
       });
     });
+    let interim = 0;
+    sent.on('information', () => {
+      interim += 1;
+      if (interim > mostInterim) sent.destroy(new Error(`more than ${mostInterim} interim answers and no final one`));
+    });
     sent.on('upgrade', (response, socket) => {
       socket.destroy();
       finish(response, '', false);
@@ -136,14 +146,20 @@ function headersOf({ headers, body }: HttpQuestion): Record<string, string> {
 
 /** `done` says whether the body was cut at the limit. */
 function readBody(response: IncomingMessage, maxBytes: number): { done: Promise<boolean>; soFar: () => string } {
-  const chunks: Buffer[] = [];
+  // One buffer that grows, because a body may come in a million pieces, each with the weight of an object.
+  let bytes = Buffer.alloc(Math.min(maxBytes, firstBytes));
   let size = 0;
   const done = new Promise<boolean>((resolve, reject) => {
     response.on('data', (chunk: Buffer) => {
-      const kept = chunk.subarray(0, maxBytes - size);
-      chunks.push(kept);
-      size += kept.length;
-      if (kept.length < chunk.length) {
+      const wanted = Math.min(size + chunk.length, maxBytes);
+      if (wanted > bytes.length) {
+        const grown = Buffer.alloc(Math.min(maxBytes, Math.max(wanted, 2 * bytes.length)));
+        bytes.copy(grown, 0, 0, size);
+        bytes = grown;
+      }
+      const cut = size + chunk.length > maxBytes;
+      size += chunk.copy(bytes, size, 0, wanted - size);
+      if (cut) {
         resolve(true);
         response.destroy();
       }
@@ -152,7 +168,7 @@ function readBody(response: IncomingMessage, maxBytes: number): { done: Promise<
     response.on('error', reject);
     response.on('close', () => reject(new Error('the connection closed in the middle of the body')));
   });
-  return { done, soFar: () => Buffer.concat(chunks).toString('utf8') };
+  return { done, soFar: () => bytes.toString('utf8', 0, size) };
 }
 
 function codeOf(thrown: unknown): string {
