@@ -12,6 +12,12 @@ describe('the headline', () => {
     ['recover', 'no-op', 'No deployment was unfinished; nothing was changed.'],
     ['capture-state', 'no-op', 'The state of every host was captured; nothing was deployed.'],
     ['capture-state', 'aborted', 'The state could not be captured on every host; nothing was deployed.'],
+    ['health-check', 'no-op', 'No critical health check is red; nothing was changed.'],
+    [
+      'health-check',
+      'aborted',
+      'At least one critical health check failed or could not be asked; nothing was changed.',
+    ],
     ['deploy', 'rolled-back', 'Every host is back on the previous version'],
   ] as const)('of %s that ended as %s fits both', (action, outcome, expected) => {
     expect(headline(buildReport({ action, outcome, phases: [] }))).toContain(expected);
@@ -31,7 +37,7 @@ describe('the headline', () => {
   });
 
   it.each(outcomes)('is a whole sentence for %s', (outcome) => {
-    for (const action of ['deploy', 'rollback', 'recover', 'capture-state']) {
+    for (const action of ['deploy', 'rollback', 'recover', 'capture-state', 'health-check']) {
       expect(headline(buildReport({ action, outcome, previousVersion: null }))).toMatch(/^[A-Z].*\.$/);
     }
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Phase, Report } from '../../shared/report/report';
+import type { CheckResult, Phase, Report } from '../../shared/report/report';
 import { renderFailure, renderSummary } from '../../shared/report/summary';
 import { outcomes } from '../../shared/transaction/outcome';
 import { buildCheck, buildReport } from '../support/build-report';
@@ -239,5 +239,33 @@ describe('the failure of an action without a report', () => {
     expect(text).toContain('| What happened | a \\| b |');
     expect(text).toContain('| What to do | Set it. |');
     expect(renderFailure({ ...note, remedy: null })).not.toContain('What to do');
+  });
+});
+
+describe('the summary of a health check', () => {
+  const summaryOf = (...verdicts: CheckResult['verdict'][]) =>
+    renderSummary(
+      buildReport({
+        action: 'health-check',
+        outcome: verdicts.includes('fail') ? 'aborted' : 'no-op',
+        checks: verdicts.map((verdict, index) => buildCheck({ name: `check ${index + 1}`, verdict })),
+      }),
+    );
+
+  it.each([
+    [['pass', 'pass'], 'healthy'],
+    [['pass', 'warn'], 'healthy, with warnings'],
+    [['pass', 'inconclusive', 'warn'], 'NOT PROVED HEALTHY'],
+    [['inconclusive', 'pass', 'fail'], 'NOT HEALTHY'],
+    [[], 'NOT PROVED HEALTHY'],
+  ] as const)('says of %j in its first line: %s', (verdicts, words) => {
+    expect(summaryOf(...verdicts).split('\n')[0]).toMatch(new RegExp(`: ${words}$`));
+  });
+
+  it('has the checks before anything else, the worst first', () => {
+    const summary = summaryOf('pass', 'warn', 'fail', 'inconclusive');
+    const rows = [...summary.matchAll(/^\|.*\| (check \d) \|/gm)].map(([, name]) => name);
+    expect(rows).toEqual(['check 3', 'check 4', 'check 2', 'check 1']);
+    expect(summary.indexOf('### Checks')).toBeLessThan(summary.indexOf('| Host | State'));
   });
 });
