@@ -10,6 +10,7 @@ import { httpCheck } from './types/http';
 import { pm2Check } from './types/pm2';
 import { postgresCheck } from './types/postgres';
 import { redisCheck } from './types/redis';
+import { redisClusterCheck } from './types/redis-cluster';
 import { serviceCheck } from './types/service';
 import { swarmCheck } from './types/swarm';
 import { systemdCheck } from './types/systemd';
@@ -26,6 +27,7 @@ const types = [
   composeCheck,
   redisCheck,
   postgresCheck,
+  redisClusterCheck,
 ] as readonly CheckType<never>[];
 
 const [first, ...others] = types.map((type) => type.schema);

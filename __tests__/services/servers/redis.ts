@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createClient } from '@redis/client';
 import { freePorts } from '../../../drill/ports';
 import { findProgram, giveAway, removeFolder, Server, serverFolder, until } from '../support/program';
@@ -94,4 +96,80 @@ export async function startReplica(master: Redis, options: RedisOptions = {}): P
   const replica = await Redis.start({ ...options, config });
   await until('the replica has its copy', async () => (await replica.info('master_link_status')) === 'up');
   return replica;
+}
+
+/** A Redis Cluster: the first half of the nodes were made masters, each with one replica of the second half. */
+export class RedisCluster {
+  readonly nodes: readonly Redis[];
+
+  static async start(count: number): Promise<RedisCluster> {
+    const cli = findProgram('redis-cli', { debian: 'redis-tools' });
+    const config = ['cluster-enabled yes', 'cluster-node-timeout 1500', 'repl-diskless-sync-delay 0'];
+    const nodes = await Promise.all(Array.from({ length: count }, () => Redis.start({ config })));
+    const cluster = new RedisCluster(nodes);
+    await promisify(execFile)(cli, [
+      ...['--cluster', 'create', ...nodes.map(({ place }) => place)],
+      ...['--cluster-replicas', '1', '--cluster-yes'],
+    ]);
+    await cluster.settled();
+    return cluster;
+  }
+
+  private constructor(nodes: readonly Redis[]) {
+    this.nodes = nodes;
+  }
+
+  get places(): string[] {
+    return this.nodes.map(({ place }) => place);
+  }
+
+  /** Resolves once every node finds the cluster whole, with a replica for every master. */
+  settled(): Promise<void> {
+    return until('all nodes find the cluster whole', async () => {
+      const views = await Promise.all(this.nodes.map((node) => viewOf(node)));
+      return views.every(({ state, lines }) => {
+        const replicated = new Set(lines.map((line) => line.split(' ')[3]).filter((master) => master !== '-'));
+        const whole = lines.length === this.nodes.length && !lines.some((line) => /fail|handshake|noaddr/.test(line));
+        return state === 'ok' && whole && replicated.size === this.nodes.length / 2;
+      });
+    });
+  }
+
+  /** The node that serves a slot. */
+  async ownerOf(slot: number): Promise<Redis> {
+    const [first] = this.nodes;
+    const lines = first === undefined ? [] : (await viewOf(first)).lines;
+    const line = lines.find((text) =>
+      text.split(' ').some((word) => {
+        const [, from, to] = /^(\d+)-(\d+)$/.exec(word) ?? [];
+        return from !== undefined && Number(from) <= slot && slot <= Number(to);
+      }),
+    );
+    return this.#at(line);
+  }
+
+  /** The replica of a master. */
+  async replicaOf(master: Redis): Promise<Redis> {
+    const { lines } = await viewOf(master);
+    const id = lines.find((line) => line.includes('myself'))?.split(' ')[0];
+    return this.#at(lines.find((line) => line.split(' ')[3] === id));
+  }
+
+  #at(line: string | undefined): Redis {
+    const found = this.nodes.find(({ port }) => line?.includes(`:${port}@`) === true);
+    if (found === undefined) throw new Error(`no node for ${line}`);
+    return found;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+}
+
+async function viewOf(node: Redis): Promise<{ state: string | undefined; lines: string[] }> {
+  const info = String(await node.ask('CLUSTER', 'INFO'));
+  const lines = String(await node.ask('CLUSTER', 'NODES'))
+    .trim()
+    .split('\n');
+  return { state: /^cluster_state:(\w+)/m.exec(info)?.[1], lines };
 }
