@@ -29,6 +29,7 @@ export const httpsFilesField = tlsFiles
   .optional()
   .describe('For https: whom to trust instead of the public authorities, and who asks.');
 export type HttpTlsSpec = z.output<typeof httpTlsField>;
+export type HttpsFilesSpec = z.output<typeof httpsFilesField>;
 
 /** @throws SafeguardError `ca-unreadable`, `tls-file-unreadable` */
 export async function readHttpTls(spec: HttpTlsSpec): Promise<HttpTls | undefined> {

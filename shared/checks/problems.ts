@@ -7,6 +7,8 @@ export interface Problem {
   verdict: 'fail' | 'warn' | 'inconclusive';
   found: string;
   remedy: string;
+  /** What it is about, where several servers may say the same in other figures. Default: `found`. */
+  about?: string;
 }
 
 const worstFirst = ['fail', 'inconclusive', 'warn'] as const;
@@ -30,8 +32,9 @@ export function acrossViews(views: readonly { by: string; problems: readonly Pro
   const seen = new Map<string, { problem: Problem; by: string[] }>();
   for (const { by, problems } of views) {
     for (const problem of problems) {
-      const known = seen.get(problem.found);
-      if (known === undefined) seen.set(problem.found, { problem, by: [by] });
+      const about = problem.about ?? problem.found;
+      const known = seen.get(about);
+      if (known === undefined) seen.set(about, { problem, by: [by] });
       else known.by.push(by);
     }
   }

@@ -7,10 +7,12 @@ import { commandCheck } from './types/command';
 import { composeCheck } from './types/compose';
 import { etcdCheck } from './types/etcd';
 import { httpCheck } from './types/http';
+import { patroniCheck } from './types/patroni';
 import { pm2Check } from './types/pm2';
 import { postgresCheck } from './types/postgres';
 import { redisCheck } from './types/redis';
 import { redisClusterCheck } from './types/redis-cluster';
+import { redisSentinelCheck } from './types/redis-sentinel';
 import { serviceCheck } from './types/service';
 import { swarmCheck } from './types/swarm';
 import { systemdCheck } from './types/systemd';
@@ -21,6 +23,7 @@ const types = [
   httpCheck,
   commandCheck,
   etcdCheck,
+  patroniCheck,
   systemdCheck,
   pm2Check,
   swarmCheck,
@@ -28,6 +31,7 @@ const types = [
   redisCheck,
   postgresCheck,
   redisClusterCheck,
+  redisSentinelCheck,
 ] as readonly CheckType<never>[];
 
 const [first, ...others] = types.map((type) => type.schema);

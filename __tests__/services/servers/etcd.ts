@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { freePorts } from '../../../drill/ports';
-import { findProgram, removeFolder, Server, serverFolder, until } from '../support/program';
+import { allStarted, findProgram, listens, removeFolder, Server, serverFolder, until } from '../support/program';
 
 export interface EtcdMember {
   name: string;
@@ -20,7 +20,7 @@ export class EtcdCluster {
   }
 
   /** @param options further command line options of every member */
-  static async start(count: number, options: string[] = []): Promise<EtcdCluster> {
+  static async start(count: number, options: string[] = [], scheme: 'http' | 'https' = 'http'): Promise<EtcdCluster> {
     const program = findProgram('etcd', { debian: 'etcd-server' });
     const folder = serverFolder('etcd');
     const ports = await freePorts(count * 2);
@@ -30,7 +30,7 @@ export class EtcdCluster {
       peer: `http://127.0.0.1:${ports[count + index]}`,
     }));
     const initial = planned.map(({ name, peer }) => `${name}=${peer}`).join(',');
-    const members = await Promise.all(
+    const members = await allStarted(
       planned.map(async ({ name, address, peer }) => ({
         name,
         address,
@@ -39,12 +39,12 @@ export class EtcdCluster {
           program,
           args: [
             ['--name', name, '--data-dir', join(folder, name), '--initial-cluster', initial],
-            ['--listen-client-urls', `http://${address}`, '--advertise-client-urls', `http://${address}`],
+            ['--listen-client-urls', `${scheme}://${address}`, '--advertise-client-urls', `${scheme}://${address}`],
             ['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
             ['--heartbeat-interval', '100', '--election-timeout', '1000'],
             options,
           ].flat(),
-          ready: async () => (await fetch(`http://${address}/health`)).ok,
+          ready: () => (scheme === 'http' ? isHealthy(address) : listens(Number(address.split(':')[1]))),
         }),
       })),
     );
@@ -84,8 +84,8 @@ export class EtcdCluster {
   /** Until every member that runs says that it is healthy. */
   async settled(): Promise<void> {
     await until('all members of etcd healthy', async () => {
-      const answers = await Promise.all(this.addresses.map((address) => fetch(`http://${address}/health`)));
-      return answers.every(({ ok }) => ok);
+      const answers = await Promise.all(this.addresses.map(isHealthy));
+      return answers.every((healthy) => healthy);
     });
   }
 
@@ -93,4 +93,8 @@ export class EtcdCluster {
     await Promise.all(this.members.map(({ server }) => server.stop('SIGKILL')));
     removeFolder(this.#folder);
   }
+}
+
+async function isHealthy(address: string): Promise<boolean> {
+  return (await fetch(`http://${address}/health`)).ok;
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { SafeguardError } from '../../errors';
 import type { HttpQuestion } from '../http-request';
 import { askHttp } from '../http-request';
 import { askJson } from '../json-answer';
@@ -92,7 +93,7 @@ export async function askEtcd(question: EtcdQuestion): Promise<EtcdView> {
   };
 }
 
-const tokenSchema = z.object({ token: z.string().min(1) });
+const tokenSchema = z.object({ token: z.string().default(''), error: z.string().default('no token') });
 
 async function authorization({ origin, login, signal, tls }: EtcdQuestion): Promise<Record<string, string>> {
   if (login === null) return {};
@@ -103,8 +104,13 @@ async function authorization({ origin, login, signal, tls }: EtcdQuestion): Prom
     signal,
     ...(tls === undefined ? {} : { tls }),
   };
-  const { body } = await askJson(question, [200], tokenSchema);
-  return { authorization: body.token };
+  const { status, body } = await askJson(question, [200, 400, 401], tokenSchema);
+  if (status === 200 && body.token !== '') return { authorization: body.token };
+  throw new SafeguardError(`no data: ${question.url.host} refused the user ${login.name}: ${body.error}`, {
+    fault: 'configuration',
+    code: 'login-refused',
+    remedy: 'See whether user and password are right, and whether authentication is on: etcdctl auth status.',
+  });
 }
 
 const metricsBytes = 4 * 1024 * 1024;

@@ -56,7 +56,7 @@ function prepare(spec: EtcdSpec, members: readonly Member[], context: CheckConte
   const count = members.length;
   return {
     target: members.map(placeOf).join(', '),
-    expected: `${count} named ${count === 1 ? 'member' : 'members'} that all vote and are healthy, one leader for all of them, no alarm, databases at most at ${spec['warn-quota-percent']} % of their quota`,
+    expected: `${count === 1 ? '1 named member that votes and is healthy' : `${count} named members that all vote and are healthy`}, one leader, no alarm, databases at most at ${spec['warn-quota-percent']} % of their quota`,
     reproduce: byHand(spec, members, password),
     ...(password === null ? {} : { secrets: password.secrets }),
     attempt: (attempt) => ask(spec, members, password, attempt),
