@@ -23,3 +23,17 @@ export function localHost(folder: string, name = 'web-01'): LocalHost {
     },
   };
 }
+
+/** As the host, with something that happens between the first look at it and the second. */
+export function betweenLooks(probe: HostProbe, happens: () => Promise<void>): HostProbe {
+  let looks = 0;
+  return {
+    ...probe,
+    run: async (command, options) => {
+      const answer = await probe.run(command, options);
+      looks += 1;
+      if (looks === 1) await happens();
+      return answer;
+    },
+  };
+}

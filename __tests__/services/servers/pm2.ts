@@ -55,8 +55,6 @@ async function program(): Promise<string> {
 const programs = {
   /** Serves, that is, stays. */
   well: 'setInterval(() => undefined, 1000);',
-  /** Up nearly whenever somebody looks. */
-  loops: 'setTimeout(() => process.exit(7), 1800);',
   dies: 'process.exit(7);',
 } as const;
 export type Behaviour = keyof typeof programs;
@@ -112,6 +110,11 @@ export class Pm2 {
 
   async run(name: string, behaviour: Behaviour, ...args: string[]): Promise<void> {
     await this.ask('start', join(this.#folder, behaviour, 'app.js'), '--name', name, ...args);
+  }
+
+  /** Processes of an app, 0 where there is none. */
+  async pids(name: string): Promise<number[]> {
+    return (await this.ask('pid', name)).trim().split('\n').map(Number);
   }
 
   async stop(): Promise<void> {
