@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { CheckContext, HostProbe } from '../../../shared/checks/context';
+import type { CheckContext, DeploymentUnderCheck, HostProbe } from '../../../shared/checks/context';
 import { runChecks } from '../../../shared/checks/engine';
 import { parseSuite } from '../../../shared/checks/suites';
 import { systemClock } from '../../../shared/clock';
@@ -12,6 +12,7 @@ export interface Asking {
   hosts?: HostProbe[];
   variables?: Record<string, string>;
   expectVersion?: string | null;
+  deployment?: DeploymentUnderCheck;
   deadlineMs?: number;
 }
 
@@ -34,6 +35,7 @@ export async function askAll(entries: Record<string, unknown>[], options: Asking
     environment: known,
     hosts: options.hosts ?? [],
     expectVersion: options.expectVersion ?? null,
+    ...(options.deployment === undefined ? {} : { deployment: options.deployment }),
     clock: systemClock,
     log: silentLog,
     variables: options.variables ?? {},

@@ -8,6 +8,7 @@ import { commonShape, hostSelection } from '../fields';
 import { askHost } from '../hosts/ask-host';
 import { onEachHost } from '../hosts/on-each-host';
 import { composeQuestion, judgeContainers, parseContainers } from '../services/containers';
+import { dockerShape, engineOf } from '../services/docker-engine';
 import { lookTwice } from '../services/two-looks';
 import { betweenOf, watchingShape, watchingTimes } from '../services/watching';
 
@@ -26,6 +27,7 @@ const schema = z.strictObject({
     .record(composeName, z.int().min(1).max(1000))
     .refine((services) => Object.keys(services).length > 0, { error: () => 'name at least one service' })
     .describe('Names of the services, and how many containers each of them must have.'),
+  ...dockerShape,
   ...watchingShape,
 });
 type ComposeSpec = z.output<typeof schema>;
@@ -47,7 +49,7 @@ function prepare(spec: ComposeSpec, betweenMs: number, host: HostProbe): Prepare
   const { project, services } = spec;
   const wanted = Object.entries(services);
   const question = {
-    command: composeQuestion(project),
+    command: `${engineOf(spec)}${composeQuestion(project)}`,
     program: 'docker',
     whereFrom: 'Install Docker on the host, or choose other hosts.',
   };

@@ -8,6 +8,7 @@ import { checkPlaceholders, commonShape, hostSelection, milliseconds, templated 
 import { askHost } from '../hosts/ask-host';
 import { onEachHost } from '../hosts/on-each-host';
 import { fill, valuesFor } from '../placeholders';
+import { dockerShape, engineOf } from '../services/docker-engine';
 import { judgeSwarm, parseSwarm, swarmQuestion } from '../services/tasks';
 import { lookTwice } from '../services/two-looks';
 import { betweenOf, deploymentAge, watchingShape, watchingTimes } from '../services/watching';
@@ -47,6 +48,7 @@ const schema = z
       .describe(
         'When the last update of each must have started. deployment: since the deployment began that is being checked. Or a time such as 15m: at most so long ago.',
       ),
+    ...dockerShape,
     ...watchingShape,
   })
   .superRefine(({ services }, context) => {
@@ -80,7 +82,7 @@ function prepare(spec: SwarmSpec, betweenMs: number, host: HostProbe, context: C
     ]),
   );
   const question = {
-    command: swarmQuestion(names),
+    command: `${engineOf(spec)}${swarmQuestion(names)}`,
     program: 'docker',
     whereFrom: 'Choose hosts that are managers of the swarm.',
   };
