@@ -6,10 +6,16 @@ import { type CheckType, type CommonSpec, createCheck } from './check-type';
 import { commandCheck } from './types/command';
 import { composeCheck } from './types/compose';
 import { etcdCheck } from './types/etcd';
+import { flywayCheck } from './types/flyway';
 import { httpCheck } from './types/http';
 import { patroniCheck } from './types/patroni';
 import { pm2Check } from './types/pm2';
 import { postgresCheck } from './types/postgres';
+import { postgresArchiverCheck } from './types/postgres-archiver';
+import { postgresQueryCheck } from './types/postgres-query';
+import { postgresReplicationCheck } from './types/postgres-replication';
+import { postgresSecurityCheck } from './types/postgres-security';
+import { prismaCheck } from './types/prisma';
 import { redisCheck } from './types/redis';
 import { redisClusterCheck } from './types/redis-cluster';
 import { redisSentinelCheck } from './types/redis-sentinel';
@@ -32,6 +38,12 @@ const types = [
   postgresCheck,
   redisClusterCheck,
   redisSentinelCheck,
+  postgresQueryCheck,
+  postgresReplicationCheck,
+  postgresArchiverCheck,
+  postgresSecurityCheck,
+  flywayCheck,
+  prismaCheck,
 ] as readonly CheckType<never>[];
 
 const [first, ...others] = types.map((type) => type.schema);

@@ -1,4 +1,4 @@
-import type { Client, QueryConfig } from 'pg';
+import type { Client } from 'pg';
 import type { Attempt, Observation } from '../check';
 import { withPostgres } from './connection';
 import type { PostgresTarget } from './fields';
@@ -7,8 +7,14 @@ import { observeProblem } from './problem';
 /** Columns by name, each as PostgreSQL writes it, or null. */
 export type Row = Record<string, string | null>;
 
+/** Columns in their order; two of them may have the same name. */
+export type Cells = (string | null)[];
+
 /** One statement, with its parameters `$1`, `$2`, …; rejects with DatabaseError. */
-export type Ask = (sql: string, parameters?: readonly unknown[]) => Promise<Row[]>;
+export interface Questions {
+  rows(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
+  cells(sql: string, parameters?: readonly unknown[]): Promise<Cells[]>;
+}
 
 /** Share of an attempt's time that one statement may take; the rest is for connecting, and for hearing of its end. */
 const statementShare = 0.9;
@@ -20,14 +26,14 @@ const statementShare = 0.9;
 export async function askPostgres(
   target: PostgresTarget,
   attempt: Attempt,
-  judge: (ask: Ask) => Promise<Observation>,
+  judge: (ask: Questions) => Promise<Observation>,
   refused: 'fail' | 'inconclusive' = 'inconclusive',
 ): Promise<Observation> {
   try {
     return await withPostgres(target.connection, attempt, async (client) => {
       const statementMs = Math.max(1, Math.floor(attempt.timeoutMs * statementShare));
       await client.query(`BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${statementMs}`);
-      const observation = await judge((sql, parameters = []) => rowsOf(client, sql, parameters));
+      const observation = await judge(questionsTo(client));
       await client.query('ROLLBACK');
       return observation;
     });
@@ -37,8 +43,15 @@ export async function askPostgres(
 }
 
 /** The extended protocol takes one statement only, so that none can end the transaction and go on behind it. */
-async function rowsOf(client: Client, text: string, values: readonly unknown[]): Promise<Row[]> {
-  const question: QueryConfig & { queryMode: 'extended' } = { text, values: [...values], queryMode: 'extended' };
-  const { rows } = await client.query<Row>(question);
-  return rows;
+function questionsTo(client: Client): Questions {
+  const question = (text: string, values: readonly unknown[]) => ({
+    text,
+    values: [...values],
+    queryMode: 'extended' as const,
+  });
+  return {
+    rows: async (sql, parameters = []) => (await client.query<Row>(question(sql, parameters))).rows,
+    cells: async (sql, parameters = []) =>
+      (await client.query<Cells>({ ...question(sql, parameters), rowMode: 'array' as const })).rows,
+  };
 }

@@ -82,13 +82,13 @@ export function targetOf(spec: PostgresSpec, host: HostProbe | null, context: Ch
   };
 }
 
-function tlsOf(tls: PostgresSpec['tls']): PostgresConnection['tls'] {
+export function tlsOf(tls: PostgresSpec['tls']): PostgresConnection['tls'] {
   if (tls === undefined) return null;
   if (tls === true) return { ca: null, serverName: null };
   return { ca: tls.ca ?? null, serverName: tls['server-name'] ?? null };
 }
 
-function psql({ host, port, user, database, tls }: PostgresConnection, password: string | null, sql: string): string {
+export function psql({ host, port, user, database, tls }: PostgresConnection, password: string | null, sql: string): string {
   // libpq verifies the name that it is given as host, and connects to hostaddr, which is an IP address.
   const named = tls?.serverName != null && isIP(host) !== 0;
   return [

@@ -69,6 +69,6 @@ function prepare(spec: Spec, host: HostProbe | null, context: CheckContext): Pre
     secrets: target.secrets,
     // Whether one can connect is what is asked, so a refusal is an answer.
     attempt: (attempt) =>
-      askPostgres(target, attempt, async (ask) => judgeServer(await ask(serverSql), expect), 'fail'),
+      askPostgres(target, attempt, async (ask) => judgeServer(await ask.rows(serverSql), expect), 'fail'),
   };
 }
