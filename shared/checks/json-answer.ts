@@ -2,10 +2,10 @@ import type * as z from 'zod';
 import { SafeguardError } from '../errors';
 import { askHttp, type HttpQuestion } from './http-request';
 
-const maxBytes = 1024 * 1024;
+const defaultMaxBytes = 1024 * 1024;
 
 export type JsonQuestion = Pick<HttpQuestion, 'url' | 'signal'> &
-  Partial<Pick<HttpQuestion, 'method' | 'headers' | 'body'>>;
+  Partial<Pick<HttpQuestion, 'method' | 'headers' | 'body' | 'tls' | 'maxBytes'>>;
 
 /**
  * Asks a service that answers with JSON.
@@ -19,11 +19,13 @@ export async function askJson<Schema extends z.ZodType>(
   statuses: readonly number[],
   schema: Schema,
 ): Promise<{ status: number; body: z.output<Schema> }> {
-  const answer = await askHttp({ method: 'GET', headers: {}, body: null, ...question, maxBytes });
+  const answer = await askHttp({ method: 'GET', headers: {}, body: null, maxBytes: defaultMaxBytes, ...question });
   const { url } = question;
   if (!statuses.includes(answer.status)) {
     throw notData(`${url.href} answered status ${answer.status}${excerpt(answer.body)}`);
   }
+  if (answer.cut)
+    throw notData(`${url.href} answered more than the ${Buffer.byteLength(answer.body)} bytes that are read`);
   const parsed = schema.safeParse(parseJson(answer.body));
   if (parsed.success) return { status: answer.status, body: parsed.data };
   throw notData(`${url.href} answered something else than what was asked for${excerpt(answer.body)}`);

@@ -7,6 +7,7 @@ import { commandCheck } from './types/command';
 import { composeCheck } from './types/compose';
 import { etcdCheck } from './types/etcd';
 import { flywayCheck } from './types/flyway';
+import { grafanaCheck } from './types/grafana';
 import { httpCheck } from './types/http';
 import { patroniCheck } from './types/patroni';
 import { pm2Check } from './types/pm2';
@@ -16,12 +17,15 @@ import { postgresQueryCheck } from './types/postgres-query';
 import { postgresReplicationCheck } from './types/postgres-replication';
 import { postgresSecurityCheck } from './types/postgres-security';
 import { prismaCheck } from './types/prisma';
+import { prometheusCheck } from './types/prometheus';
+import { promqlCheck } from './types/promql';
 import { redisCheck } from './types/redis';
 import { redisClusterCheck } from './types/redis-cluster';
 import { redisSentinelCheck } from './types/redis-sentinel';
 import { serviceCheck } from './types/service';
 import { swarmCheck } from './types/swarm';
 import { systemdCheck } from './types/systemd';
+import { versionCheck } from './types/version';
 
 /** Every type of check; a new one is a file under types/ and a line here. */
 const types = [
@@ -38,6 +42,10 @@ const types = [
   postgresCheck,
   redisClusterCheck,
   redisSentinelCheck,
+  versionCheck,
+  prometheusCheck,
+  promqlCheck,
+  grafanaCheck,
   postgresQueryCheck,
   postgresReplicationCheck,
   postgresArchiverCheck,
