@@ -173,3 +173,40 @@ async function viewOf(node: Redis): Promise<{ state: string | undefined; lines: 
     .split('\n');
   return { state: /^cluster_state:(\w+)/m.exec(info)?.[1], lines };
 }
+
+/** Sentinels that know each other, all watching one master under the name `mymaster`. */
+export async function startSentinels(count: number, master: Redis, options: RedisOptions = {}): Promise<Redis[]> {
+  const config = [
+    ...watching(master).map((words) => `sentinel ${words.join(' ')}`),
+    'sentinel down-after-milliseconds mymaster 1000',
+    'sentinel failover-timeout mymaster 3000',
+    ...(options.config ?? []),
+  ];
+  const start = () => Redis.start({ ...options, sentinel: true, config });
+  const sentinels = await Promise.all(Array.from({ length: count }, start));
+  await Promise.all(sentinels.map((sentinel) => sentinelSettled(sentinel, count)));
+  return sentinels;
+}
+
+const watching = (master: Redis) => [['monitor', 'mymaster', '127.0.0.1', String(master.port), '2']];
+
+/** Makes one Sentinel watch another server under the same name, as one that was cut off for long may do. */
+export async function watchInstead(sentinel: Redis, master: Redis): Promise<void> {
+  await sentinel.ask('SENTINEL', 'REMOVE', 'mymaster');
+  for (const words of watching(master)) await sentinel.ask('SENTINEL', ...words);
+  await sentinel.ask('SENTINEL', 'SET', 'mymaster', 'down-after-milliseconds', '1000', 'failover-timeout', '3000');
+}
+
+/** Resolves once it knows all Sentinels and at least one working replica, and finds the master well. */
+export function sentinelSettled(sentinel: Redis, count: number): Promise<void> {
+  return until(`the Sentinel ${sentinel.place} knows everybody`, async () => {
+    const master = (await sentinel.ask('SENTINEL', 'MASTER', 'mymaster')) as string[];
+    const replicas = (await sentinel.ask('SENTINEL', 'REPLICAS', 'mymaster')) as string[][];
+    const value = (words: string[], name: string) => words[words.indexOf(name) + 1];
+    return (
+      value(master, 'flags') === 'master' &&
+      value(master, 'num-other-sentinels') === String(count - 1) &&
+      replicas.some((words) => value(words, 'flags') === 'slave' && value(words, 'master-link-status') === 'ok')
+    );
+  });
+}

@@ -20,6 +20,12 @@ const refusals: readonly [RegExp, string][] = [
   [/^ERR unknown (command|subcommand)/i, 'See whether this is Redis, and whether the command is renamed or disabled.'],
 ];
 
+const code = 'redis-refused';
+
+export function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof SafeguardError && thrown.code === code;
+}
+
 /** The error itself, or what it means where the server did not let the check ask. */
 export function asRefusal(thrown: unknown, place: string): unknown {
   if (!(thrown instanceof ErrorReply)) return thrown;
@@ -27,7 +33,7 @@ export function asRefusal(thrown: unknown, place: string): unknown {
   if (remedy === undefined) return thrown;
   return new SafeguardError(`no data: ${place} refuses the question with ${said(thrown.message)}`, {
     fault: 'configuration',
-    code: 'redis-refused',
+    code,
     remedy,
     cause: thrown,
   });
