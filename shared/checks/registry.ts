@@ -5,9 +5,11 @@ import type { Check } from './check';
 import { type CheckType, type CommonSpec, createCheck } from './check-type';
 import { commandCheck } from './types/command';
 import { composeCheck } from './types/compose';
+import { dnsCheck } from './types/dns';
 import { etcdCheck } from './types/etcd';
 import { flywayCheck } from './types/flyway';
 import { grafanaCheck } from './types/grafana';
+import { haproxyCheck } from './types/haproxy';
 import { httpCheck } from './types/http';
 import { patroniCheck } from './types/patroni';
 import { pm2Check } from './types/pm2';
@@ -25,6 +27,7 @@ import { redisSentinelCheck } from './types/redis-sentinel';
 import { serviceCheck } from './types/service';
 import { swarmCheck } from './types/swarm';
 import { systemdCheck } from './types/systemd';
+import { tcpCheck } from './types/tcp';
 import { versionCheck } from './types/version';
 
 /** Every type of check; a new one is a file under types/ and a line here. */
@@ -34,6 +37,7 @@ const types = [
   commandCheck,
   etcdCheck,
   patroniCheck,
+  haproxyCheck,
   systemdCheck,
   pm2Check,
   swarmCheck,
@@ -52,6 +56,8 @@ const types = [
   postgresSecurityCheck,
   flywayCheck,
   prismaCheck,
+  tcpCheck,
+  dnsCheck,
 ] as readonly CheckType<never>[];
 
 const [first, ...others] = types.map((type) => type.schema);
