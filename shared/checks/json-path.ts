@@ -29,7 +29,7 @@ function advance(places: readonly JsonPlace[], step: string): JsonPlace[] {
     const before = path === '' ? '' : `${path}.`;
     if (step !== '*' || known === null) {
       const name = step.replaceAll('\\.', '.').replaceAll('\\*', '*');
-      const there = known !== null && Object.hasOwn(known, name);
+      const there = known !== null && Object.hasOwn(known, name) && !(Array.isArray(known) && name === 'length');
       found.push({ path: before + step, value: there ? known[name] : undefined });
       continue;
     }

@@ -1,37 +1,12 @@
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { Observation } from '../../../shared/checks/check';
 import { runChecks } from '../../../shared/checks/engine';
 import { systemClock } from '../../../shared/clock';
-import { askOnce, checkOf, context, environment, host, probe } from '../doubles';
+import { checkOf, context, environment, host, probe } from '../doubles';
 import { certificate } from './certificate';
-
-const closing: (() => Promise<unknown>)[] = [];
-afterEach(() => Promise.all(closing.splice(0).map((close) => close())));
-
-async function listen(server: TcpServer): Promise<string> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket) => sockets.add(socket));
-  closing.push(async () => {
-    for (const socket of sockets) socket.destroy();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-const serve = async (listener: RequestListener) => `http://${await listen(createServer(listener))}`;
-
-const answer =
-  (status: number, body = '', headers: Record<string, string | string[]> = {}): RequestListener =>
-  (_request, response) => {
-    response.writeHead(status, headers).end(body);
-  };
-
-const ask = (url: string, entry: object = {}, timeoutMs = 5000, variables = {}): Promise<Observation> =>
-  askOnce(checkOf({ type: 'http', url, ...entry }), context({ clock: systemClock, variables }), timeoutMs);
+import { answer, askUrl as ask, listen, nobody, serve } from './listeners';
 
 describe('passes', () => {
   it('on status 200 by default', async () => {
@@ -169,12 +144,10 @@ describe('fails', () => {
   });
 
   it('when nobody listens', async () => {
-    const server = createTcpServer();
-    const place = await listen(server);
-    await new Promise((resolve) => server.close(resolve));
-    expect(await ask(`http://${place}/`)).toMatchObject({
+    const url = await nobody();
+    expect(await ask(url)).toMatchObject({
       verdict: 'fail',
-      found: `nobody listening: ${place} refused the connection`,
+      found: `nobody listening: ${new URL(url).host} refused the connection`,
       remedy: expect.stringContaining('ss -ltnp'),
     });
   });
