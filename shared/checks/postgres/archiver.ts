@@ -1,5 +1,4 @@
 import type { Observation } from '../check';
-import { seconds } from '../plan';
 import type { Row } from './ask';
 
 export const archiverSql = `SELECT current_setting('archive_mode') AS mode, pg_is_in_recovery() AS in_recovery,
@@ -8,7 +7,7 @@ export const archiverSql = `SELECT current_setting('archive_mode') AS mode, pg_i
   FROM pg_stat_archiver`;
 
 export function describeArchiver(maxAgeMs: number): string {
-  return `WAL archived within the last ${seconds(maxAgeMs)}, and no failure since`;
+  return `WAL archived within the last ${timeText(maxAgeMs / 1000)}, and no failure since`;
 }
 
 /** What the row of `archiverSql` says. `maxAgeMs`: milliseconds since the last success. */
@@ -63,7 +62,14 @@ function whyNotArchiving(row: Row): Observation | null {
 }
 
 function ago(secondsAgo: number): string {
-  return `${seconds(Math.max(0, secondsAgo) * 1000)} ago`;
+  return `${timeText(Math.max(0, secondsAgo))} ago`;
+}
+
+/** `50 s`, `30 min`, `26 h`: for people. */
+function timeText(seconds: number): string {
+  if (seconds < 120) return `${Number(seconds.toFixed(1))} s`;
+  const minutes = seconds / 60;
+  return minutes < 120 ? `${Number(minutes.toFixed(1))} min` : `${Number((minutes / 60).toFixed(1))} h`;
 }
 
 function secondsIn(text: string | null | undefined): number | null {

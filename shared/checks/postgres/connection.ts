@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import { SafeguardError } from '../../errors';
 import { readAuthority } from '../authority';
 import type { Attempt } from '../check';
+import { placeOf } from '../members';
 import { guardStream } from './stream-guard';
 
 /** One server that speaks the protocol of PostgreSQL: the database itself, or a pooler in front of it. */
@@ -102,10 +103,13 @@ async function tlsOptions({ host, tls }: PostgresConnection): Promise<Connection
   return { ...ca, rejectUnauthorized: true, checkServerIdentity: (_host, shown) => checkServerIdentity(name, shown) };
 }
 
-function passwordMissing({ host, port, user }: PostgresConnection): SafeguardError {
-  return new SafeguardError(`no data: ${host}:${port} asks the user ${user} for a password, and the check has none`, {
-    fault: 'configuration',
-    code: 'password-missing',
-    remedy: 'Give the check a password: $' + '{secret.NAME}, and pass the secret to the step.',
-  });
+function passwordMissing(connection: PostgresConnection): SafeguardError {
+  return new SafeguardError(
+    `no data: ${placeOf(connection)} asks the user ${connection.user} for a password, and the check has none`,
+    {
+      fault: 'configuration',
+      code: 'password-missing',
+      remedy: 'Give the check a password: $' + '{secret.NAME}, and pass the secret to the step.',
+    },
+  );
 }

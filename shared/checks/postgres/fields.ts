@@ -12,8 +12,8 @@ import { fill, valuesFor } from '../placeholders';
 import type { PostgresConnection } from './connection';
 
 /** A name, an IP address, or a placeholder; nothing with a slash, which would be a socket on the runner. */
-const serverName = templated.regex(
-  /^(?:[A-Za-z0-9._:%-]|\$\{[^}]*\})+$/,
+const serverName = templated.refine(
+  (host) => isIP(host) !== 0 || /^(?:[A-Za-z0-9._-]|\$\{[^}]*\})+$/.test(host),
   rule('a server is a name or an IP address, without a port, a path or brackets'),
 );
 
@@ -88,7 +88,11 @@ export function tlsOf(tls: PostgresSpec['tls']): PostgresConnection['tls'] {
   return { ca: tls.ca ?? null, serverName: tls['server-name'] ?? null };
 }
 
-export function psql({ host, port, user, database, tls }: PostgresConnection, password: string | null, sql: string): string {
+export function psql(
+  { host, port, user, database, tls }: PostgresConnection,
+  password: string | null,
+  sql: string,
+): string {
   // libpq verifies the name that it is given as host, and connects to hostaddr, which is an IP address.
   const named = tls?.serverName != null && isIP(host) !== 0;
   return [

@@ -12,7 +12,7 @@ import { setProblems, someOf } from './migration-set';
 /** One migration of the artifact. */
 export interface PrismaMigration {
   name: string;
-  /** SHA-256 in hex, of the file as it is and with either kind of line ends: Prisma accepts all three. */
+  /** SHA-256 in hex, of the file as it is and with either kind of line ends: Prisma accepts them all. */
   checksums: string[];
 }
 
@@ -41,7 +41,13 @@ async function checksumsOf(folder: string, name: string): Promise<string[]> {
   });
   const lines = content.toString('latin1').replaceAll('\r\n', '\n');
   const forms = [content, Buffer.from(lines, 'latin1'), Buffer.from(lines.replaceAll('\n', '\r\n'), 'latin1')];
-  return [...new Set(forms.map((form) => createHash('sha256').update(form).digest('hex')))];
+  return [...new Set(forms.flatMap(hashesOf))];
+}
+
+/** Old versions of Prisma wrote the bytes of the hash without leading zeros. */
+function hashesOf(content: Buffer): string[] {
+  const hash = createHash('sha256').update(content).digest();
+  return [hash.toString('hex'), [...hash].map((byte) => byte.toString(16)).join('')];
 }
 
 /** What Prisma's history says, next to the migrations of the artifact. */
