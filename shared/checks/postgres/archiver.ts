@@ -46,10 +46,17 @@ export function judgeArchiver(rows: readonly Row[], maxAgeMs: number): Observati
 
 function whyNotArchiving(row: Row): Observation | null {
   const mode = row['mode'];
+  if (mode === undefined || mode === null) {
+    return {
+      verdict: 'inconclusive',
+      found: 'no data: an answer without a word on archiving',
+      remedy: 'See what listens on this port: it answers as PostgreSQL does not.',
+    };
+  }
   if (mode !== 'on' && mode !== 'always') {
     return {
       verdict: 'fail',
-      found: `archive_mode ${mode ?? 'unknown'}`,
+      found: `archive_mode ${mode}`,
       remedy: 'Set archive_mode = on and an archive_command or archive_library, and restart the server.',
     };
   }
