@@ -3,16 +3,23 @@ import { SafeguardError } from '../errors';
 import type { Environment } from '../manifest/environment';
 import type { Check } from './check';
 import { type CheckType, type CommonSpec, createCheck } from './check-type';
+import { clockCheck } from './types/clock';
 import { commandCheck } from './types/command';
 import { composeCheck } from './types/compose';
+import { diskCheck } from './types/disk';
 import { dnsCheck } from './types/dns';
 import { etcdCheck } from './types/etcd';
+import { fileCheck } from './types/file';
 import { flywayCheck } from './types/flyway';
 import { grafanaCheck } from './types/grafana';
 import { haproxyCheck } from './types/haproxy';
 import { httpCheck } from './types/http';
+import { loadCheck } from './types/load';
+import { memoryCheck } from './types/memory';
+import { packagesCheck } from './types/packages';
 import { patroniCheck } from './types/patroni';
 import { pm2Check } from './types/pm2';
+import { portsCheck } from './types/ports';
 import { postgresCheck } from './types/postgres';
 import { postgresArchiverCheck } from './types/postgres-archiver';
 import { postgresQueryCheck } from './types/postgres-query';
@@ -25,10 +32,13 @@ import { redisCheck } from './types/redis';
 import { redisClusterCheck } from './types/redis-cluster';
 import { redisSentinelCheck } from './types/redis-sentinel';
 import { serviceCheck } from './types/service';
+import { sshCheck } from './types/ssh';
 import { swarmCheck } from './types/swarm';
 import { systemdCheck } from './types/systemd';
 import { tcpCheck } from './types/tcp';
+import { tlsCheck } from './types/tls';
 import { versionCheck } from './types/version';
+import { websocketCheck } from './types/websocket';
 
 /** Every type of check; a new one is a file under types/ and a line here. */
 const types = [
@@ -58,6 +68,16 @@ const types = [
   prismaCheck,
   tcpCheck,
   dnsCheck,
+  tlsCheck,
+  diskCheck,
+  memoryCheck,
+  loadCheck,
+  clockCheck,
+  portsCheck,
+  sshCheck,
+  packagesCheck,
+  fileCheck,
+  websocketCheck,
 ] as readonly CheckType<never>[];
 
 const [first, ...others] = types.map((type) => type.schema);

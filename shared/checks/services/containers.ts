@@ -29,7 +29,7 @@ export interface ComposeExpectation {
 }
 
 const format = [
-  '{"id":{{json .Id}}',
+  '{"id":{{json .ID}}',
   '"name":{{json .Name}}',
   '"service":{{json (index .Config.Labels "com.docker.compose.service")}}',
   '"image":{{json .Config.Image}}',
