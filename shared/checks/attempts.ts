@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { SafeguardError, toError } from '../errors';
 import type { Clock } from '../ports';
 import type { Observation, Patience, PreparedCheck } from './check';
@@ -49,6 +50,8 @@ async function askOnce(prepared: PreparedCheck, timeoutMs: number, limits: Attem
     holding = false;
   };
   const attempt = new AbortController();
+  // A check may ask many servers at the same time, and Node takes more than ten listeners for a leak.
+  setMaxListeners(0, attempt.signal);
   const ended = new AbortController();
   const onStop = () => attempt.abort(stop.reason);
   stop.addEventListener('abort', onStop, { once: true });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { toError } from '../errors';
 import type { CheckResult } from '../report/report';
 import { type AttemptLimits, askRepeatedly, inconclusiveFrom } from './attempts';
@@ -44,6 +45,8 @@ export async function runChecks(
 
   const began = clock.monotonicMs();
   const stop = new AbortController();
+  // Every attempt listens to it, and Node takes more than ten listeners for a leak.
+  setMaxListeners(0, stop.signal);
   const ended = new AbortController();
   const onCancel = () => stop.abort(signal?.reason);
   signal?.addEventListener('abort', onCancel, { once: true });

@@ -71,17 +71,6 @@ describe('passes', () => {
     expect(await ask(url, entry, 5000, { TOKEN: 'abc123' })).toMatchObject({ verdict: 'pass' });
     expect(got).toEqual(['POST', 'Bearer abc123', '10', 'close', 'v=1.4.2&ü']);
   });
-
-  it('without reading an endless or a huge body to its end', async () => {
-    let written = 0;
-    const endless = await serve((_request, response) =>
-      pour(response, Number.POSITIVE_INFINITY, (bytes) => (written += bytes)),
-    );
-    expect(await ask(endless)).toMatchObject({ verdict: 'pass' });
-    const huge = await serve((_request, response) => pour(response, 100 * 1024 * 1024, (bytes) => (written += bytes)));
-    expect(await ask(huge)).toMatchObject({ verdict: 'pass' });
-    expect(written).toBeLessThan(30 * 1024 * 1024);
-  });
 });
 
 describe('fails', () => {
@@ -149,27 +138,6 @@ describe('fails', () => {
       verdict: 'fail',
       found: `nobody listening: ${new URL(url).host} refused the connection`,
       remedy: expect.stringContaining('ss -ltnp'),
-    });
-  });
-
-  it('when the target hangs after it took the connection', async () => {
-    const url = await serve(() => undefined);
-    expect(await ask(url, {}, 150)).toMatchObject({
-      verdict: 'fail',
-      found: expect.stringContaining('accepted the connection and sent no answer within 0.15 s'),
-    });
-  });
-
-  it('when the body drips and does not end', async () => {
-    const url = await serve((_request, response) => {
-      response.writeHead(200);
-      const drip = setInterval(() => response.write('drip '), 20);
-      response.on('close', () => clearInterval(drip));
-    });
-    expect(await ask(url, {}, 200)).toMatchObject({
-      verdict: 'fail',
-      found: 'status 200, but the body did not end within 0.2 s',
-      diagnostics: { text: expect.stringContaining('drip') },
     });
   });
 
@@ -291,14 +259,6 @@ describe('redirects', () => {
     expect(await ask(url, { follow: 2 })).toMatchObject({
       verdict: 'fail',
       found: `still a redirect after 2: from ${url}/2 to /3`,
-    });
-  });
-
-  it('end in a loop', async () => {
-    const url = await serve(answer(302, '', { location: '/' }));
-    expect(await ask(url, { follow: 20 })).toMatchObject({
-      verdict: 'fail',
-      found: expect.stringContaining('still a redirect after 20'),
     });
   });
 
@@ -439,19 +399,3 @@ it.each([
 ])('refuses %j', (entry, message) => {
   expect(() => checkOf({ type: 'http', url: 'http://app.test/', ...entry })).toThrow(message);
 });
-
-/** Writes until the other side has gone or `bytes` are written. */
-function pour(response: ServerResponse, bytes: number, count: (bytes: number) => void): void {
-  const chunk = Buffer.alloc(64 * 1024, 'x');
-  let left = bytes;
-  const more = () => {
-    while (left > 0 && !response.destroyed) {
-      left -= chunk.length;
-      count(chunk.length);
-      if (!response.write(chunk)) return;
-    }
-    response.end();
-  };
-  response.on('drain', more);
-  more();
-}
