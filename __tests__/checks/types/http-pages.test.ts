@@ -64,7 +64,7 @@ describe('the assets of a page', () => {
     });
     const hung = await serve(() => undefined);
     const other = await serve(html(`<script src="${hung}/x.js"></script>`));
-    expect(await ask(other, { expect: { assets: 'all' } }, 200)).toMatchObject({
+    expect(await ask(other, { expect: { assets: 'all' } }, 1000)).toMatchObject({
       verdict: 'fail',
       found: expect.stringContaining(`asset ${hung}/x.js: silence`),
     });
