@@ -101,7 +101,7 @@ export function environment(overrides: Partial<Environment> = {}): Environment {
     components: [component()],
     migrations: [],
     rollout: { canary: [], maxParallel: 5, leaseSeconds: 30, keepReleases: 5, pauseSeconds: 0 },
-    health: { suites: [], stabiliseSeconds: 10, deadlineSeconds: 120 },
+    health: { suites: [], stabiliseSeconds: 10, deadlineSeconds: 120, baseline: true },
     incident: { labels: [], postmortemWithinHours: 48, jiraProject: null },
     paths: { state: '/var/lib/deploy-safeguard', captures: '/var/backups/state', forensics: '/var/backups/forensics' },
     ...overrides,

@@ -161,14 +161,14 @@ describe('defaultChecks', () => {
     [60, 120, 1, 80_000],
     [30, 120, 2, 50_000],
   ])('fit with %d s to stabilise into %d s', (stabiliseSeconds, deadlineSeconds, attempts, timeoutMs) => {
-    const health = { suites: [], stabiliseSeconds, deadlineSeconds };
+    const health = { suites: [], stabiliseSeconds, deadlineSeconds, baseline: true };
     const checks = defaultChecks(environment({ health }));
     expect(checks[0]).toMatchObject({ attempts, timeoutMs });
     expect(() => planSuite(checks, deadlineSeconds * 1000)).not.toThrow();
   });
 
   it('are refused by the planner where not even one attempt fits', () => {
-    const health = { suites: [], stabiliseSeconds: 110, deadlineSeconds: 120 };
+    const health = { suites: [], stabiliseSeconds: 110, deadlineSeconds: 120, baseline: true };
     expect(() => planSuite(defaultChecks(environment({ health })), 120_000)).toThrow('130 s');
   });
 });

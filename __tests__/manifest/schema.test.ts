@@ -45,7 +45,7 @@ describe('defaults', () => {
       keepReleases: 5,
       pauseSeconds: 0,
     });
-    expect(environment.health).toEqual({ suites: [], stabiliseSeconds: 10, deadlineSeconds: 120 });
+    expect(environment.health).toEqual({ suites: [], stabiliseSeconds: 10, deadlineSeconds: 120, baseline: true });
     expect(environment.incident).toEqual({
       labels: ['production-rollback', 'incident', 'high-priority'],
       postmortemWithinHours: 48,

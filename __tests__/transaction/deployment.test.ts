@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { SafeguardError } from '../../shared/errors';
+import type { CheckResult } from '../../shared/report/report';
 import { type DeploymentInputs, runDeployment } from '../../shared/transaction/deployment';
 import { recoverEnvironment } from '../../shared/transaction/recover-environment';
 import type { Session } from '../../shared/transaction/session';
@@ -184,6 +185,111 @@ describe('a deployment', () => {
     );
     expect(report.outcome).toBe('aborted');
     expect(world.said('open')).toEqual([]);
+  });
+});
+
+describe('the look before a deployment', () => {
+  const red: CheckResult = {
+    name: 'answers',
+    type: 'http',
+    category: 'application',
+    severity: 'critical',
+    verdict: 'fail',
+    target: '/',
+    expected: '200',
+    found: '500',
+    message: 'Expected 200; found 500.',
+    attempts: 1,
+    durationSeconds: 0.1,
+  };
+  const worldThatSaw = (checks: CheckResult[] | Error, takesMs = 50) => {
+    const world = new World();
+    world.before = { checks, takesMs };
+    return world;
+  };
+
+  it('asks for the version that runs, and says what is red before anything is changed', async () => {
+    const world = worldThatSaw([red]);
+    const report = await deploy(world);
+    expect(world.glances).toEqual(['1.0.0']);
+    expect(report).toMatchObject({ outcome: 'deployed', failure: null });
+    expect(report.warnings).toEqual([expect.stringContaining('"answers" is red before this deployment')]);
+    const told = world.lines.findIndex((line) => line.includes('is red before this deployment'));
+    expect(told).toBeGreaterThan(-1);
+    expect(told).toBeLessThan(world.lines.findIndex((line) => line.includes('▸ switch')));
+    expect(report.checks[0]).toMatchObject({ verdict: 'pass' });
+    expect(report.checks[0]?.preExisting).toBeUndefined();
+  });
+
+  it('does not turn what is still red into green, and says that it was red before', async () => {
+    const world = worldThatSaw([red]);
+    world.verdicts = ['red'];
+    const report = await deploy(world);
+    expect(report).toMatchObject({
+      outcome: 'rolled-back',
+      failure: {
+        check: 'answers',
+        message: expect.stringMatching(/found 500 It was red before this deployment too\.$/),
+      },
+    });
+    const untold = worldThatSaw([]);
+    untold.verdicts = ['red'];
+    expect((await deploy(untold)).failure?.message).not.toContain('before');
+  });
+
+  it('marks what is red after going back, too', async () => {
+    const world = worldThatSaw([red]);
+    world.verdicts = ['red', 'red'];
+    const report = await deploy(world);
+    expect(report.outcome).toBe('rolled-back-unverified');
+    expect(report.checks.map(({ verdict, preExisting }) => [verdict, preExisting])).toEqual([
+      ['fail', true],
+      ['fail', true],
+    ]);
+  });
+
+  it('is waited for before the first switch, and holds up nothing else', async () => {
+    const world = worldThatSaw([red], 20_000);
+    world.scripts = [
+      {
+        verb: 'switch',
+        hook: () => expect(world.lines.join()).toContain('is red before this deployment'),
+        times: 9,
+      },
+      { verb: 'stage', hook: () => expect(world.lines.join()).not.toContain('is red before'), times: 9 },
+    ];
+    expect(await deploy(world)).toMatchObject({ outcome: 'deployed' });
+    expect(world.said('stage')).toHaveLength(2);
+  });
+
+  it('is no reason not to deploy when it cannot be taken', async () => {
+    const report = await deploy(worldThatSaw(new Error('the checks broke')));
+    expect(report.outcome).toBe('deployed');
+    expect(report.warnings).toEqual(['What was red before this deployment is not known: the checks broke']);
+  });
+
+  it('ends with the deployment that failed beside it, and then says nothing', async () => {
+    const world = worldThatSaw([red], 60_000);
+    world.scripts = [{ verb: 'open', fault: { refuse: 'locked' } }];
+    const from = world.clock.monotonicMs();
+    expect(await deploy(world)).toMatchObject({ outcome: 'aborted', warnings: [] });
+    expect(world.clock.monotonicMs() - from).toBeLessThan(30_000);
+  });
+
+  it('is part of check mode', async () => {
+    const report = await deploy(worldThatSaw([red]), { checkMode: true });
+    expect(report).toMatchObject({ outcome: 'no-op', warnings: [expect.stringContaining('is red before')] });
+  });
+
+  it('is not taken when it is switched off, of a first deployment, or of a rollback', async () => {
+    const off = worldThatSaw([red]);
+    off.environment.health.baseline = false;
+    const first = worldThatSaw([red]);
+    for (const host of first.hosts.values()) host.running = null;
+    for (const world of [off, first]) expect(await deploy(world)).toMatchObject({ outcome: 'deployed', warnings: [] });
+    const back = worldThatSaw([red]);
+    await deploy(back, { action: 'rollback' });
+    expect([off, first, back].flatMap(({ glances }) => glances)).toEqual([]);
   });
 });
 

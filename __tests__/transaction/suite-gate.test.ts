@@ -108,4 +108,22 @@ describe('the health gate', () => {
     await expect(clock.run(work)).rejects.toThrow('cancelled');
     expect(asked).toEqual([]);
   });
+
+  it('looks at everything once before a deployment, services without waiting, and tells no verdict', async () => {
+    const patient = { attempts: 3, delayMs: 5_000, verdict: 'fail' as const };
+    const { gate: health, clock } = gate({
+      watch: [check('watch')],
+      glance: [check('glance', { hosts: ['web-01', 'web-02'] })],
+      suite: [check('page', patient)],
+    });
+    const from = clock.monotonicMs();
+    const results = await clock.run(health.glance('1.0.0'));
+    expect(asked).toEqual(['glance web-01', 'glance web-02', 'page']);
+    expect(results.map(({ name, verdict }) => `${name} ${verdict}`)).toEqual([
+      'glance pass',
+      'glance pass',
+      'page fail',
+    ]);
+    expect(clock.monotonicMs() - from).toBeLessThan(2_000);
+  });
 });

@@ -5,6 +5,7 @@ import type { AgentAnswer, AgentArguments, CallOptions, HostAgent } from '../../
 import type { AgentRecord } from '../../shared/host/wire';
 import type { Environment, Host, Migration } from '../../shared/manifest/environment';
 import type { Clock, Log } from '../../shared/ports';
+import type { CheckResult } from '../../shared/report/report';
 import { Coordinator, type TransactionResult } from '../../shared/transaction/coordinator';
 import type { PhaseName } from '../../shared/transaction/decide';
 import { Fleet } from '../../shared/transaction/fleet';
@@ -600,7 +601,17 @@ export class World {
     return undefined;
   }
 
+  /** What a look at the checks before the deployment comes to, and how long it takes, in milliseconds. */
+  before: { checks: CheckResult[] | Error; takesMs: number } = { checks: [], takesMs: 50 };
+  readonly glances: (string | null)[] = [];
+
   readonly health: HealthGate = {
+    glance: async (expectVersion, signal) => {
+      this.glances.push(expectVersion);
+      await this.clock.sleep(this.before.takesMs, signal);
+      if (this.before.checks instanceof Error) throw this.before.checks;
+      return this.before.checks;
+    },
     verify: async (scope, signal): Promise<HealthVerdict> => {
       this.asked.push(scope);
       await this.clock.sleep(2_000, signal);
@@ -792,7 +803,7 @@ export function environmentOf(options: WorldOptions = {}): Environment {
       ...migration,
     })),
     rollout: { canary: [], maxParallel: 5, leaseSeconds: 30, keepReleases: 5, pauseSeconds: 0, ...options.rollout },
-    health: { suites: [], stabiliseSeconds: 0, deadlineSeconds: 60 },
+    health: { suites: [], stabiliseSeconds: 0, deadlineSeconds: 60, baseline: true },
     incident: { labels: [], postmortemWithinHours: 48, jiraProject: null },
     paths: { state: '/var/lib/ds', captures: '/var/backups/c', forensics: '/var/backups/f' },
   };

@@ -122,6 +122,8 @@ export interface Health {
   /** Wait between the start of the services and the verdict, in seconds. */
   stabiliseSeconds: number;
   deadlineSeconds: number;
+  /** Ask everything once before a deployment changes anything, to tell what was red already. */
+  baseline: boolean;
 }
 
 export interface IncidentSettings {

@@ -25,6 +25,7 @@ export function normaliseEnvironment(app: string, name: string, source: Environm
       suites: health.suites,
       stabiliseSeconds: durationSeconds(health.stabilise),
       deadlineSeconds: durationSeconds(health.deadline),
+      baseline: health.baseline,
     },
     incident: {
       labels: incident.labels,

@@ -152,6 +152,10 @@ export const healthSchema = z.strictObject({
     .default('10s')
     .describe('Wait between the start of the services and the verdict.'),
   deadline: duration({ min: '1s', max: '24h' }).default('120s').describe('Longest time until the verdict.'),
+  baseline: z
+    .boolean()
+    .default(true)
+    .describe('Ask every check once before a deployment changes anything, to tell what was red already.'),
 });
 
 export const incidentSchema = z.strictObject({

@@ -1,4 +1,12 @@
-import { SafeguardError, toSafeguardError } from '../errors';
+import {
+  type Baseline,
+  baselineOf,
+  baselineWarnings,
+  emptyBaseline,
+  markFailure,
+  markPreExisting,
+} from '../checks/baseline';
+import { SafeguardError, toError, toSafeguardError } from '../errors';
 import type { Clock, Log } from '../ports';
 import type { CheckResult, Failure, Report } from '../report/report';
 import { captureState, type StateCapture, saveCaptures } from './capture';
@@ -67,6 +75,8 @@ class Deployment {
   /** The outcome if something unforeseen is thrown now: what earlier work may have left behind is not `aborted`. */
   #untold: Outcome = 'aborted';
   #before: ReadonlyMap<string, HostSnapshot> = new Map();
+  #baseline: Baseline = emptyBaseline;
+  readonly #ended = new AbortController();
 
   constructor(session: Session, inputs: DeploymentInputs, ports: DeploymentPorts) {
     this.#session = session;
@@ -85,6 +95,7 @@ class Deployment {
       const outcome = error.code === 'locked' ? 'aborted' : this.#untold;
       result = ended(outcome, failureOf('plan', error));
     }
+    this.#ended.abort();
     return this.#report(result);
   }
 
@@ -102,15 +113,17 @@ class Deployment {
       () => this.#preflight(request),
       () => true,
     );
+    const baseline = this.#takeBaseline(request);
     const capturing = this.#inputs.checkMode ? null : this.#capture();
     // It is awaited once the preflight has had its say, which comes first when both have something to complain about.
     capturing?.catch(() => undefined);
     await preflight;
     if (capturing === null) {
+      await baseline;
       this.#ports.log.info('Check mode: the plan holds on every host; nothing was changed.');
       return ended('no-op', null);
     }
-    const alongside = this.#save(await capturing);
+    const alongside = Promise.all([this.#save(await capturing), baseline]);
     // The coordinator awaits it before it switches anything; it may have ended long before that.
     alongside.catch(() => undefined);
     const { clock, log, signal, onPhase } = this.#ports;
@@ -266,6 +279,31 @@ class Deployment {
     });
   }
 
+  /**
+   * What is red while the old version runs, so that the new one is not blamed for it. It only looks, beside everything
+   * else; that it cannot be found out is no reason not to deploy. Never rejects.
+   */
+  async #takeBaseline({ action, environment }: TransactionRequest): Promise<void> {
+    const deployed = [...this.#before.values()].some((snapshot) => versionOf(snapshot) !== null);
+    // A rollback leaves a version because it is red, and a first deployment has nothing before it.
+    if (!environment.health.baseline || action !== 'deploy' || !deployed) return;
+    const { clock, log, signal } = this.#ports;
+    const began = clock.monotonicMs();
+    const stop = AbortSignal.any([signal, this.#ended.signal]);
+    try {
+      const results = await this.#session.health.glance(commonVersion(this.#before.values()), stop);
+      this.#baseline = baselineOf(results);
+      const took = (clock.monotonicMs() - began) / 1000;
+      log.info(
+        `  before: ${results.length} checks asked once, ${this.#baseline.notPassed.length} did not pass (${took.toFixed(2)} s)`,
+      );
+      for (const warning of baselineWarnings(this.#baseline)) this.#recorder.warn(warning);
+    } catch (thrown) {
+      if (stop.aborted) return;
+      this.#recorder.warn(`What was red before this deployment is not known: ${toError(thrown).message}`);
+    }
+  }
+
   async #capture(): Promise<StateCapture[]> {
     const { environment, fleet } = this.#session;
     const { captures, failed } = await captureState(environment, fleet, this.#inputs.variables, {
@@ -324,8 +362,8 @@ class Deployment {
       run: this.#inputs.run,
       hosts: hostReports(fleet.hosts, last),
       phases: this.#recorder.phases,
-      checks: result.checks,
-      failure: exitCode(result.outcome) === 0 ? null : result.failure,
+      checks: markPreExisting(result.checks, this.#baseline),
+      failure: exitCode(result.outcome) === 0 ? null : markFailure(result.failure, this.#baseline),
       warnings: this.#recorder.warnings,
       forensics: result.forensics,
       rollbackSeconds: result.rollbackSeconds,

@@ -18,9 +18,14 @@ export interface HealthVerdict {
   summary: string;
 }
 
-/** The protocol's only question to the checks. Rejects with the signal's reason when it aborts. */
+/** The protocol's questions to the checks. They reject with the signal's reason when it aborts. */
 export interface HealthGate {
   verify(scope: HealthScope, signal?: AbortSignal): Promise<HealthVerdict>;
+  /**
+   * Asks every check once, all at the same time, before anything is changed. It takes no longer than the slowest single
+   * attempt, and judges nothing.
+   */
+  glance(expectVersion: string | null, signal?: AbortSignal): Promise<CheckResult[]>;
 }
 
 /** The failure that people read when a verdict is red: the first check that decided it. */

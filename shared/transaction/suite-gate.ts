@@ -1,3 +1,4 @@
+import { askedOnce, baselineMs } from '../checks/baseline';
 import type { Check, SuiteResult } from '../checks/check';
 import type { CheckContext, HostProbe } from '../checks/context';
 import { runChecks } from '../checks/engine';
@@ -51,6 +52,16 @@ export function suiteGate(
       if (services === null) await clock.sleep(health.stabiliseSeconds * 1000, signal);
       const suite = await ask(checks.suite, scope, signal);
       return verdictOf([services, suite].filter((result) => result !== null));
+    },
+
+    async glance(expectVersion, signal) {
+      const once = askedOnce([...checks.glance, ...checks.suite]);
+      const { checks: results } = await runChecks(
+        once,
+        { ...context, hosts: [...probes], expectVersion },
+        { deadlineMs: baselineMs(once), ...(signal ? { signal } : {}) },
+      );
+      return results;
     },
   };
 }
