@@ -6,6 +6,7 @@ import { type CheckType, type CommonSpec, createCheck } from './check-type';
 import { clockCheck } from './types/clock';
 import { commandCheck } from './types/command';
 import { composeCheck } from './types/compose';
+import { consistencyCheck } from './types/consistency';
 import { diskCheck } from './types/disk';
 import { dnsCheck } from './types/dns';
 import { etcdCheck } from './types/etcd';
@@ -78,6 +79,7 @@ const types = [
   packagesCheck,
   fileCheck,
   websocketCheck,
+  consistencyCheck,
 ] as readonly CheckType<never>[];
 
 const [first, ...others] = types.map((type) => type.schema);
