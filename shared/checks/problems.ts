@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Attempt, Observation } from './check';
 import type { Member } from './members';
 import { noData } from './no-data';
@@ -56,6 +57,8 @@ export async function askMembers<Answer>(
   place: (member: Member) => string,
   ask: (member: Member) => Promise<Answer>,
 ): Promise<Asked<Answer>> {
+  // Every question to every server listens for the end of the attempt, which is no leak.
+  setMaxListeners(0, attempt.signal);
   const asked: Asked<Answer> = { answered: [], silent: [] };
   const turns = members.map(async (member) => {
     try {

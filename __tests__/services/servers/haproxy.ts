@@ -59,7 +59,7 @@ export class Haproxy {
 
   /** What an operator does on the statistics page: `drain`, `maint`, `ready`, … */
   async set(backend: string, server: string, action: string): Promise<void> {
-    const body = new URLSearchParams({ s: server, action, b: `#${backend}` });
+    const body = new URLSearchParams({ s: server, action, b: backend });
     const answer = await fetch(this.url, { method: 'POST', body, redirect: 'manual' });
     const result = answer.headers.get('location') ?? '';
     if (!result.includes('st=DONE')) throw new Error(`haproxy: ${action} ${backend}/${server}: ${result}`);

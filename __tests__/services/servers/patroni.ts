@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { freePorts } from '../../../drill/ports';
-import { allStarted, findProgram, giveAway, removeFolder, Server, serverFolder } from '../support/program';
+import { allStarted, findProgram, giveAway, removeFolder, Server, serverFolder, until } from '../support/program';
 import { EtcdCluster } from './etcd';
 
 export interface PatroniNode {
@@ -101,18 +101,29 @@ export class PatroniCluster {
 
   /** Ends a node with its PostgreSQL at once, as a power cut does. */
   async cut(node: PatroniNode): Promise<void> {
-    const pid = this.postmaster(node);
     await node.server.stop('SIGKILL');
-    process.kill(pid, 'SIGKILL');
+    this.killPostgres(node);
+    await until(`PostgreSQL of ${node.name} is gone`, async () => this.postmaster(node) === null);
   }
 
-  /** Process id of the node's PostgreSQL. */
-  postmaster({ name }: PatroniNode): number {
-    return Number(readFileSync(join(this.#folder, name, 'postmaster.pid'), 'utf8').split('\n')[0]);
+  killPostgres(node: PatroniNode): void {
+    const pid = this.postmaster(node);
+    if (pid !== null) process.kill(pid, 'SIGKILL');
+  }
+
+  /** Process id of the node's PostgreSQL, or null where none runs. */
+  postmaster({ name }: PatroniNode): number | null {
+    const data = join(this.#folder, name);
+    const file = join(data, 'postmaster.pid');
+    const pid = existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : 0;
+    // A file that was left behind may name a process of somebody else by now.
+    const commandLine = `/proc/${pid}/cmdline`;
+    const isItself = existsSync(commandLine) && readFileSync(commandLine, 'utf8').includes(data);
+    return isItself ? pid : null;
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.nodes.map(({ server }) => server.stop()));
+    await Promise.all(this.nodes.map((node) => this.cut(node)));
     await this.etcd.stop();
     removeFolder(this.#folder);
   }

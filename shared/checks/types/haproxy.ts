@@ -122,10 +122,11 @@ async function ask(
 }
 
 function inWords(rows: Parameters<typeof backendsOf>[0]): string {
-  const parts = backendsOf(rows).map(
-    ({ name, servers }) => `${name} ${servers.filter(isUp).length} of ${counted(servers.length, 'server')} UP`,
+  // The statistics page itself is listed as a backend without servers.
+  const parts = backendsOf(rows).flatMap(({ name, servers }) =>
+    servers.length === 0 ? [] : `${name} ${servers.filter(isUp).length} of ${counted(servers.length, 'server')} UP`,
   );
-  return parts.join(', ');
+  return parts.join(', ') || 'every backend UP';
 }
 
 function describe({ backends, writer, readers, servers, minUp, maxQueue }: HaproxyLimits): string {
