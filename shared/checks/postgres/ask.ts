@@ -16,7 +16,7 @@ export interface Questions {
   cells(sql: string, parameters?: readonly unknown[]): Promise<Cells[]>;
 }
 
-/** Share of an attempt's time that one statement may take; the rest is for connecting, and for hearing of its end. */
+/** Share of an attempt's time by which every statement has ended; the rest is for hearing of it. */
 const statementShare = 0.9;
 
 /**
@@ -29,9 +29,11 @@ export async function askPostgres(
   judge: (ask: Questions) => Promise<Observation>,
   refused: 'fail' | 'inconclusive' = 'inconclusive',
 ): Promise<Observation> {
+  const begun = performance.now();
   try {
     return await withPostgres(target.connection, attempt, async (client) => {
-      const statementMs = Math.max(1, Math.floor(attempt.timeoutMs * statementShare));
+      const left = attempt.timeoutMs * statementShare - (performance.now() - begun);
+      const statementMs = Math.max(1, Math.floor(left));
       await client.query(`BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${statementMs}`);
       const observation = await judge(questionsTo(client));
       await client.query('ROLLBACK');

@@ -29,6 +29,8 @@ export function observeProblem(
       remedy: remedyFor(code),
     };
   }
+  // The reason of the signal says that time was up, and not for which server.
+  if (thrown === attempt.signal.reason) return noData(place, new Error('no answer'), attempt);
   const without = withoutTls(toError(thrown).message);
   if (without === null) return noData(place, thrown, attempt);
   return { verdict: 'inconclusive', found: `no data: ${place} ${without}`, remedy: tlsRemedy };
