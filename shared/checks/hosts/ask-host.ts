@@ -1,7 +1,7 @@
 import { SafeguardError } from '../../errors';
 import type { ExecResult } from '../../ports';
 import type { Attempt } from '../check';
-import type { HostProbe } from '../context';
+import type { CheckContext, HostProbe } from '../context';
 
 export interface HostQuestion {
   /** Shell text that only looks. */
@@ -55,6 +55,13 @@ function noAnswer(host: string, { program, whereFrom }: HostQuestion, result: Ex
       );
     }
   }
+}
+
+/** @throws SafeguardError for a host that this run does not ask. */
+export function probeOf(name: string, context: CheckContext): HostProbe {
+  const probe = context.hosts.find(({ host }) => host === name);
+  if (probe === undefined) throw unknown(name, 'this run does not ask it', 'Ask the check when all hosts are asked.');
+  return probe;
 }
 
 /** For an answer that does not say what was asked. */

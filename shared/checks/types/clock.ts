@@ -3,7 +3,7 @@ import type { Attempt, Observation, PreparedCheck } from '../check';
 import { type CheckType, selectHosts } from '../check-type';
 import type { CheckContext, HostProbe } from '../context';
 import { commonShape, hostSelection, milliseconds } from '../fields';
-import { askHost, unknown } from '../hosts/ask-host';
+import { askHost, probeOf } from '../hosts/ask-host';
 import { type ClockReading, clockQuestion, judgeClocks, parseClock, uncertaintyMs } from '../hosts/clocks';
 
 const schema = z.strictObject({
@@ -41,13 +41,6 @@ function prepare(spec: ClockSpec, names: readonly string[], context: CheckContex
       return judgeClocks(readings, { maxSkewMs, mustBeSynchronised });
     },
   };
-}
-
-/** @throws SafeguardError for a host that this run does not ask. */
-function probeOf(name: string, context: CheckContext): HostProbe {
-  const probe = context.hosts.find(({ host }) => host === name);
-  if (probe === undefined) throw unknown(name, 'this run does not ask it', 'Choose the hosts of the check anew.');
-  return probe;
 }
 
 /** The narrowest of a few readings. */

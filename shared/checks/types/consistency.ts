@@ -6,7 +6,7 @@ import type { Attempt, PreparedCheck } from '../check';
 import { type CheckType, selectHosts, suiteInvalid } from '../check-type';
 import type { CheckContext, HostProbe } from '../context';
 import { commonShape, hostSelection } from '../fields';
-import { askHost, unknown } from '../hosts/ask-host';
+import { askHost, probeOf } from '../hosts/ask-host';
 import { judgeConsistency } from '../hosts/consistent';
 import { type HostFacts, parseReleases, type ReleasePlace, releasesQuestion } from '../hosts/release-facts';
 
@@ -57,13 +57,6 @@ function prepare(names: readonly string[], context: CheckContext): PreparedCheck
       });
     },
   };
-}
-
-/** @throws SafeguardError for a host that this run does not ask. */
-function probeOf(name: string, context: CheckContext): HostProbe {
-  const probe = context.hosts.find(({ host }) => host === name);
-  if (probe === undefined) throw unknown(name, 'this run does not ask it', 'Ask the check when all hosts are asked.');
-  return probe;
 }
 
 async function factsOf(probe: HostProbe, environment: Environment, attempt: Attempt): Promise<HostFacts> {
