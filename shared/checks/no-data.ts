@@ -8,7 +8,8 @@ import type { Attempt, Observation } from './check';
  * @param place what was asked, as `10.0.0.1:5432`
  */
 export function noData(place: string, thrown: unknown, attempt: Pick<Attempt, 'signal' | 'timeoutMs'>): Observation {
-  if (thrown instanceof SafeguardError) {
+  // The end of the attempt's time is not news of its own: the sentence below says also who did not answer.
+  if (thrown instanceof SafeguardError && !(attempt.signal.aborted && thrown === attempt.signal.reason)) {
     const { message, remedy } = thrown;
     return { verdict: 'inconclusive', found: message, ...(remedy === undefined ? {} : { remedy }) };
   }
