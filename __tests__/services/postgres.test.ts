@@ -1,15 +1,14 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
 import { PostgresServer } from './servers/postgres';
+import { Authority } from './servers/tls';
 import { ask } from './support/asking';
-import { findProgram, giveAway, removeFolder, serverFolder, until } from './support/program';
+import { until } from './support/program';
 
 let primary: PostgresServer;
 let replica: PostgresServer;
-let folder: string;
 beforeAll(async () => {
   primary = await PostgresServer.start({
     settings: { max_connections: '20', log_connections: 'on', log_disconnections: 'on' },
@@ -23,12 +22,10 @@ beforeAll(async () => {
     'shop',
   );
   replica = await PostgresServer.replicaOf(primary, { name: 'replica-1' });
-  folder = serverFolder('postgres-ca');
 });
 afterAll(async () => {
   await replica?.remove();
   await primary?.remove();
-  if (folder !== undefined) removeFolder(folder);
 });
 
 const variables = {
@@ -269,28 +266,14 @@ describe('postgres-query', () => {
 describe('postgres-security', () => {
   const askSecurity = (entry: object = {}) =>
     ask({ type: 'postgres-security', ...primary.entry, ...entry }, { variables });
-  const trusted = () => ({ tls: { ca: join(folder, 'ca.pem'), 'server-name': 'db.test' } });
+  let authority: Authority;
+  const trusted = () => ({ tls: { ca: authority.file, 'server-name': 'db.test' } });
 
   beforeAll(async () => {
-    const openssl = findProgram('openssl', { debian: 'openssl' });
-    const make = (name: string, subject: string, more: string[]) => {
-      const key = join(folder, `${name}.key`);
-      const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-      const files = ['-keyout', key, '-out', join(folder, `${name}.pem`), '-subj', `/CN=${subject}`];
-      execFileSync(openssl, ['req', '-x509', ...kind, ...files, ...more], { stdio: 'pipe' });
-      giveAway(key);
-    };
-    make('ca', 'Test authority', []);
-    const signed = ['-CA', join(folder, 'ca.pem'), '-CAkey', join(folder, 'ca.key')];
-    make('server', 'db.test', [...signed, '-addext', 'subjectAltName=DNS:db.test']);
-    giveAway(join(folder, 'server.pem'));
-    await primary.configure({
-      ssl_cert_file: join(folder, 'server.pem'),
-      ssl_key_file: join(folder, 'server.key'),
-    });
-    await primary.configure({ ssl: 'on' });
-    await until('TLS is on', async () => (await askSecurity({ ...trusted(), scram: false })).verdict === 'pass');
+    authority = await Authority.create('Test authority');
+    await primary.speakTls(await authority.issue({ names: ['DNS:db.test'] }));
   });
+  afterAll(() => authority?.remove());
 
   it('passes over TLS with an authority of its own', async () => {
     expect(await askSecurity({ ...trusted(), settings: { log_connections: true } })).toMatchObject({
@@ -309,7 +292,7 @@ describe('postgres-security', () => {
       found: expect.stringMatching(/could not be asked: (unable to verify|self-signed)/),
       remedy: expect.stringContaining('certificate'),
     });
-    expect(await askSecurity({ tls: { ca: join(folder, 'ca.pem') } })).toMatchObject({
+    expect(await askSecurity({ tls: { ca: authority.file } })).toMatchObject({
       verdict: 'inconclusive',
       found: expect.stringMatching(/IP: 127\.0\.0\.1 is not in the cert's list/),
       remedy: expect.stringContaining('certificate is for this name'),

@@ -115,6 +115,18 @@ export class PostgresServer {
     await this.query('SELECT pg_reload_conf()');
   }
 
+  /** Speaks TLS from now on. Certificate and key in PEM. */
+  async speakTls(certificate: { cert: string; key: string }): Promise<void> {
+    for (const [name, text] of Object.entries(certificate)) {
+      const file = join(this.#folder, `tls.${name}`);
+      writeFileSync(file, text);
+      giveAway(file);
+      await this.configure({ [`ssl_${name}_file`]: file });
+    }
+    await this.configure({ ssl: 'on' });
+    await until('TLS is on', async () => (await this.query('SHOW ssl'))[0]?.[0] === 'on');
+  }
+
   /** New connections are accepted by the kernel and never answered; sessions that are open go on. */
   pause(): void {
     this.#server.pause();
