@@ -158,6 +158,10 @@ export class Box {
     return existsSync(at) ? readFileSync(at, 'utf8') : null;
   }
 
+  remove(name: string): void {
+    rmSync(path.join(this.root, name));
+  }
+
   write(name: string, text: string): void {
     const at = path.join(this.root, name);
     mkdirSync(path.dirname(at), { recursive: true });

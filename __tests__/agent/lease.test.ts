@@ -2,6 +2,7 @@ import { chmodSync, existsSync, readdirSync, readlinkSync, rmSync, writeFileSync
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { secretsInput } from '../../shared/host/wire';
 import { type Answer, Box, must, noting, payload, sleeper, type Transaction, until, uptime } from './box';
 import { describeInShells, whereIs } from './shells';
 
@@ -101,6 +102,41 @@ describeInShells(
         expect(await box.settled(1)).toEqual([transaction.id]);
         const status = must(await box.verb('status'));
         expect(status.records.find(({ kind }) => kind === 'critical')?.fields['message']).toContain(transaction.id);
+      });
+
+      it('is halted in the middle of a switch, and completes it when a recovery says so, under watch', async () => {
+        await box.deploy('1.0.0', [web()]);
+        const transaction = await staged(box.transaction({ version: '2.0.0', components: [web()] }));
+        must(await transaction.call('mark', { key: 'no-return', value: 'database' }));
+        must(await transaction.switch());
+        // As the end of a login leaves it between the stop of the service and its start.
+        for (const pid of box.processes()) process.kill(pid, 'SIGKILL');
+        box.remove(`txn/${transaction.id}/done.web`);
+        box.write(`txn/${transaction.id}/state`, 'switching');
+        endLease();
+        await box.verb('watch', { txn: transaction.id });
+        expect(transaction.state()).toBe('halted');
+        expect(box.running()).toEqual([]);
+        const epoch = transaction.epoch + 1;
+        const ask = (args: Record<string, string | number>) =>
+          box.verb('switch', { txn: transaction.id, epoch, component: 'web', ...args }, { stdin: secretsInput({}) });
+        must(await box.verb('fence', { txn: transaction.id, epoch, lease: 60, owner: 'run', runner: 'runner' }));
+        expect(await ask({})).toMatchObject({ status: 'refused', code: 'wrong-state' });
+        expect(must(await ask({ override: 'yes' })).fields['state']).toBe('switched');
+        expect(await box.settled(1)).toEqual([transaction.id]);
+        endLease();
+        await until('it is halted', () => transaction.state() === 'halted');
+        expect(
+          must(await box.verb('fence', { txn: transaction.id, epoch: epoch + 1, lease: 60 })).fields['state'],
+        ).toBe('halted');
+        const pids = box.processes();
+        const again = await box.verb(
+          'switch',
+          { txn: transaction.id, epoch: epoch + 1, component: 'web', override: 'yes' },
+          { stdin: secretsInput({}) },
+        );
+        expect(must(again).fields).toMatchObject({ state: 'halted', already: 'yes' });
+        expect(box.processes()).toEqual(pids);
       });
 
       it('is no longer watched once it is confirmed and closed, and stays', async () => {

@@ -40,7 +40,7 @@ function relevantCases(): Case[] {
   const looksAt: Record<HostVerb, (keyof Case)[]> = {
     open: ['leaseAlive', 'epoch'],
     stage: ['leaseAlive'],
-    switch: ['leaseAlive'],
+    switch: ['leaseAlive', 'override'],
     heartbeat: ['leaseAlive', 'epoch'],
     vote: ['leaseAlive', 'override'],
     commit: ['leaseAlive', 'decision', 'override'],

@@ -7,7 +7,7 @@ import type { Evidence } from './evidence';
 import { type Campaign, isClean, type Result, renderFigures, resultOf, unjudged } from './figures';
 import { type Options, parseOptions } from './options';
 import { judge } from './oracle';
-import { playSchedule } from './play';
+import { CutShort, playSchedule } from './play';
 import { Random } from './random';
 import { makeReleases } from './releases';
 import { makeRepositories } from './repositories';
@@ -108,8 +108,9 @@ async function playOne(site: Site, seed: number, options: Options, progress: Pro
     evidence = await playSchedule(site, schedule);
   } catch (error) {
     const result = unjudged(seed, schedule.hosts, error);
-    keep(seed, { schedule, result });
-    progress.note(result, '');
+    const timeline = error instanceof CutShort ? renderTimeline(error.evidence) : '';
+    keep(seed, { schedule, result, timeline });
+    progress.note(result, timeline);
     return false;
   }
   const result = resultOf(evidence, judge(evidence));

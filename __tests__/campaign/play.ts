@@ -21,7 +21,19 @@ const runLimitMs = 180_000;
 const restMs = 25_000;
 const recoveriesMax = 4;
 
-/** Plays a schedule and returns what was seen. @throws Error when it could not be played to its end */
+/** A schedule could not be played to its end. */
+export class CutShort extends Error {
+  /** What was seen until then. */
+  readonly evidence: Evidence;
+
+  constructor(cause: unknown, evidence: Evidence) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.name = 'CutShort';
+    this.evidence = evidence;
+  }
+}
+
+/** Plays a schedule and returns what was seen. @throws CutShort, or Error when it could not even begin */
 export async function playSchedule(site: Site, schedule: Schedule): Promise<Evidence> {
   await site.reset(schedule);
   return new Play(site, schedule).run();
@@ -97,6 +109,8 @@ class Play {
       await this.#putRight();
       await this.#recover();
       await this.#lookAtTheEnd();
+    } catch (error) {
+      throw new CutShort(error, evidence);
     } finally {
       this.#healing.abort();
       this.#site.killAll();

@@ -242,6 +242,30 @@ describe('recovery past the point of no return', () => {
     expect(world.states()).toEqual(['idle', 'idle']);
   });
 
+  it.each(['vote', 'decide'])('completes what halted in the middle of a switch, killed at the %s', async (verb) => {
+    const world = await killedAt(verb, 'a', story);
+    world.clock.advance(60_000);
+    const halted = verb === 'vote' ? ['a', 'b'] : ['b'];
+    expect(world.states()).toEqual(verb === 'vote' ? ['halted', 'halted'] : ['confirmed', 'halted']);
+    const before = world.said('switch').length;
+    expect((await world.recover()).outcome).toBe('deployed');
+    const asked = world.said('switch').slice(before);
+    expect(asked.map(({ host }) => host)).toEqual(halted);
+    for (const { args, status } of asked) expect({ ...args, status }).toMatchObject({ override: 'yes', status: 'ok' });
+  });
+
+  it.each([
+    ['failed', 'rollback-failed'],
+    ['lost', 'in-doubt'],
+  ])('does not decide when that is %s', async (how, outcome) => {
+    const world = await killedAt('vote', 'a', story);
+    world.clock.advance(60_000);
+    const fault = how === 'failed' ? { fail: 'start-failed' } : ('lost-request' as const);
+    world.scripts = [{ host: 'b', verb: 'switch', fault, times: 4 }];
+    expect((await world.recover()).outcome).toBe(outcome);
+    expect(world.said('decide').filter(({ status }) => status === 'ok')).toEqual([]);
+  });
+
   it('leaves what is red to a person, reverts nothing and blocks nobody', async () => {
     const world = await killedAt('vote', 'b', story);
     world.verdicts = ['red'];

@@ -92,6 +92,8 @@ const table: Record<Exclude<HostVerb, 'open' | 'lease-end' | 'commit' | 'abort'>
 /** Rows that only a recovery may use, saying so. */
 const overrides: typeof table = {
   ...table,
+  // Complete, it stays as it is; what the lease's end cut short is switched.
+  switch: { ...table.switch, halted: 'already' },
   vote: { ...table.vote, halted: 'halted' },
   confirm: { ...table.confirm, halted: 'confirmed' },
   revert: { ...table.revert, confirmed: 'reverted', halted: 'reverted' },

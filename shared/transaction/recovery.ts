@@ -225,6 +225,8 @@ export class Recovery {
     const back = behind.filter((host) => !there.includes(host));
     const switched = await this.#switchAgain(back);
     if (switched !== 'ok') return switched;
+    const completed = await this.#completeHalted();
+    if (completed !== 'ok') return completed;
     if (!(await this.#verify(this.#request.unfinished.version, 'health'))) return 'failed';
     const results = [
       ...(await this.#phase('confirm', { hosts: back, verb: 'confirm', args: {} })),
@@ -232,6 +234,28 @@ export class Recovery {
     ];
     const event = worst(results.map((result) => result.event));
     return event === 'ok' ? event : this.#blame('confirm', results, event);
+  }
+
+  /** Switches what a lease's end has cut short on hosts that kept the new version: a service may stand still there. */
+  async #completeHalted(): Promise<PhaseEvent> {
+    const { environment, variables } = this.#request;
+    const halted = this.#open.filter((host) => this.#stateOf(host) === 'halted');
+    for (const { name } of environment.components) {
+      const hosts = halted.filter((host) =>
+        componentsOn(environment, host).some((component) => component.name === name),
+      );
+      if (hosts.length === 0) continue;
+      const results = await this.#phase('switch', {
+        verb: 'switch',
+        hosts,
+        args: { component: name, override: 'yes' },
+        stdin: (host) => secretsInput(componentSecrets(environment, host, variables)),
+        timeoutMs: Math.max(...hosts.map((host) => serviceTimeMs(environment, host))),
+      });
+      const event = worst(results.map((result) => result.event));
+      if (event !== 'ok') return this.#blame('switch', results, event);
+    }
+    return 'ok';
   }
 
   /** Brings hosts that are not on the new version, or not known to be, to `switched`. */
@@ -269,7 +293,8 @@ export class Recovery {
     if (!this.#open.includes(unfinished.ledger)) return this.#leaveToPerson();
     // The old version does not know the new schema, so hosts that have not switched, or went back, follow the others.
     const behind = this.#open.filter((host) => !['switched', 'halted', 'confirmed'].includes(this.#stateOf(host)));
-    const switched = await this.#switchAgain(behind);
+    const completed = await this.#completeHalted();
+    const switched = completed === 'ok' ? await this.#switchAgain(behind) : completed;
     if (switched !== 'ok' && switched !== 'failed') return this.#stillInDoubt();
     if (switched === 'ok' && (await this.#verify(unfinished.version, 'health'))) {
       await this.#heartbeat.stop();
