@@ -4,7 +4,9 @@ import { type ApiReply, badCredentials, matchPath, notFound, type Route } from '
 import { issueRoutes } from './github/issues';
 import { labelRoutes } from './github/labels';
 import { Repository } from './github/repository';
+import { runnerRoutes, SelfHostedRunners } from './github/runners';
 import { runRoutes, WorkflowRuns } from './github/runs';
+import { Settings, secretRoutes } from './github/secrets';
 
 /** A request that the embedded GitHub got, and what it answered. The token is not kept. */
 export interface RecordedRequest {
@@ -24,6 +26,8 @@ const longestRequest = 1024 * 1024;
 export class EmbeddedGithub {
   readonly repository: Repository;
   readonly runs = new WorkflowRuns();
+  readonly runners = new SelfHostedRunners();
+  readonly settings = new Settings();
   readonly requests: RecordedRequest[] = [];
   /** What clients have to send. */
   readonly token: string;
@@ -39,6 +43,8 @@ export class EmbeddedGithub {
       ...issueRoutes(this.repository),
       ...commentRoutes(this.repository),
       ...runRoutes(this.repository, this.runs),
+      ...runnerRoutes(this.repository, this.runners),
+      ...secretRoutes(this.settings),
     ];
     this.server = createServer((request, response) => {
       this.handle(request, response).catch((error: unknown) => response.destroy(error as Error));
@@ -103,7 +109,7 @@ export class EmbeddedGithub {
     for (const route of this.routes) {
       if (route.method !== request.method) continue;
       const parameters = matchPath(route.path, url.pathname);
-      if (parameters === null || !this.repository.owns(parameters)) continue;
+      if (parameters === null || !(route.path.startsWith('/orgs/') || this.repository.owns(parameters))) continue;
       return route.answer(
         { method: route.method, path: url.pathname, query: url.searchParams, body, origin: url.origin },
         parameters,

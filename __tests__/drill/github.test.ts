@@ -93,6 +93,64 @@ describe('the embedded GitHub', () => {
   });
 });
 
+describe('its runners, secrets and variables', () => {
+  it('lists runners of the repository and of its owner, counted, in pages and by name', async () => {
+    for (let index = 1; index <= 3; index += 1)
+      github.runners.set(`runner-${index}`, 'online', ['self-hosted', 'primary']);
+    github.runners.set('runner-3', 'offline', ['self-hosted']);
+    github.runners.set('shared', 'online', ['self-hosted'], github.runners.organization);
+    const page = await call('GET', '/actions/runners?per_page=2&page=2');
+    expect(page.body).toEqual({
+      total_count: 3,
+      runners: [expect.objectContaining({ id: 3, name: 'runner-3', status: 'offline', busy: false })],
+    });
+    expect(page.headers.get('link')).toContain('rel="prev"');
+    expect((await call('GET', '/actions/runners?name=runner-1')).body).toMatchObject({
+      total_count: 1,
+      runners: [
+        {
+          labels: [
+            { name: 'self-hosted', type: 'read-only' },
+            { name: 'primary', type: 'custom' },
+          ],
+        },
+      ],
+    });
+    const headers = { authorization: 'Bearer secret' };
+    const shared = await fetch(`${github.url}/orgs/example/actions/runners`, { headers });
+    expect(await shared.json()).toMatchObject({ total_count: 1, runners: [{ name: 'shared' }] });
+    expect((await fetch(`${github.url}/orgs/other/actions/runners`, { headers })).status).toBe(404);
+    expect((await fetch(`${github.url}/orgs/example/actions/runners`)).status).toBe(401);
+  });
+
+  it('names secrets, and shows variables, of the repository, its owner and its environments', async () => {
+    github.settings.repository.addSecret('deploy_key');
+    github.settings.organization.addSecret('SHARED');
+    github.settings.environment('Production').addVariable('url', 'https://shop.example.com');
+    const secrets = await call('GET', '/actions/secrets');
+    expect(secrets.body).toEqual({
+      total_count: 1,
+      secrets: [{ name: 'DEPLOY_KEY', created_at: expect.any(String), updated_at: expect.any(String) }],
+    });
+    expect((await call('GET', '/actions/organization-secrets')).body).toMatchObject({ secrets: [{ name: 'SHARED' }] });
+    expect((await call('GET', '/environments/production/variables')).body).toMatchObject({
+      total_count: 1,
+      variables: [{ name: 'URL', value: 'https://shop.example.com' }],
+    });
+    expect((await call('GET', '/environments/production/secrets')).body).toEqual({ total_count: 0, secrets: [] });
+    expect((await call('GET', '/environments/staging/secrets')).status).toBe(404);
+  });
+
+  it('gives at most 30 variables on a page', async () => {
+    for (let index = 1; index <= 40; index += 1) github.settings.repository.addVariable(`V${index}`, '');
+    const lengthOf = async (query: string) =>
+      ((await call('GET', `/actions/variables${query}`)).body as { variables: unknown[] }).variables.length;
+    expect([await lengthOf(''), await lengthOf('?per_page=100'), await lengthOf('?per_page=30&page=2')]).toEqual([
+      10, 30, 10,
+    ]);
+  });
+});
+
 async function call(method: string, path: string, body?: unknown, token = 'secret') {
   const response = await fetch(`${github.url}/repos/example/shop${path}`, {
     method,

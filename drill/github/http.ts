@@ -47,9 +47,23 @@ export function validationFailed(...errors: FieldProblem[]): ApiReply {
   };
 }
 
+/** Entries on a page: at most, and where the request does not say. */
+export interface PageSize {
+  most: number;
+  fallback: number;
+}
+
+const usualSize: PageSize = { most: 100, fallback: 30 };
+
+/** As `paginate`, for lists that GitHub wraps into an object with their whole length. */
+export function paginateList(request: ApiRequest, key: string, items: readonly unknown[], size = usualSize): ApiReply {
+  const reply = paginate(request, items, size);
+  return { ...reply, body: { total_count: items.length, [key]: reply.body } };
+}
+
 /** One page of a list, with the `link` header that GitHub gives: first, prev, next and last where they exist. */
-export function paginate(request: ApiRequest, items: readonly unknown[]): ApiReply {
-  const perPage = clamp(Number(request.query.get('per_page') ?? 30), 1, 100, 30);
+export function paginate(request: ApiRequest, items: readonly unknown[], size = usualSize): ApiReply {
+  const perPage = clamp(Number(request.query.get('per_page') ?? size.fallback), 1, size.most, size.fallback);
   const page = clamp(Number(request.query.get('page') ?? 1), 1, Number.MAX_SAFE_INTEGER, 1);
   const last = Math.max(1, Math.ceil(items.length / perPage));
   const address = (number: number): string => {

@@ -3,6 +3,8 @@ import { SafeguardError } from '../errors';
 import type { Environment } from '../manifest/environment';
 import type { Check } from './check';
 import { type CheckType, type CommonSpec, createCheck } from './check-type';
+import { ansibleCheck } from './types/ansible';
+import { backupCheck } from './types/backup';
 import { clockCheck } from './types/clock';
 import { commandCheck } from './types/command';
 import { composeCheck } from './types/compose';
@@ -19,6 +21,8 @@ import { loadCheck } from './types/load';
 import { memoryCheck } from './types/memory';
 import { packagesCheck } from './types/packages';
 import { patroniCheck } from './types/patroni';
+import { performanceCheck } from './types/performance';
+import { pgbouncerCheck } from './types/pgbouncer';
 import { pm2Check } from './types/pm2';
 import { portsCheck } from './types/ports';
 import { postgresCheck } from './types/postgres';
@@ -32,11 +36,15 @@ import { promqlCheck } from './types/promql';
 import { redisCheck } from './types/redis';
 import { redisClusterCheck } from './types/redis-cluster';
 import { redisSentinelCheck } from './types/redis-sentinel';
+import { restoreProofCheck } from './types/restore-proof';
+import { runnersCheck } from './types/runners';
+import { secretsCheck } from './types/secrets';
 import { serviceCheck } from './types/service';
 import { sshCheck } from './types/ssh';
 import { swarmCheck } from './types/swarm';
 import { systemdCheck } from './types/systemd';
 import { tcpCheck } from './types/tcp';
+import { terraformCheck } from './types/terraform';
 import { tlsCheck } from './types/tls';
 import { versionCheck } from './types/version';
 import { websocketCheck } from './types/websocket';
@@ -49,6 +57,7 @@ const types = [
   etcdCheck,
   patroniCheck,
   haproxyCheck,
+  pgbouncerCheck,
   systemdCheck,
   pm2Check,
   swarmCheck,
@@ -80,6 +89,13 @@ const types = [
   fileCheck,
   websocketCheck,
   consistencyCheck,
+  runnersCheck,
+  secretsCheck,
+  terraformCheck,
+  ansibleCheck,
+  backupCheck,
+  restoreProofCheck,
+  performanceCheck,
 ] as readonly CheckType<never>[];
 
 const [first, ...others] = types.map((type) => type.schema);
