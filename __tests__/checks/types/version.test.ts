@@ -191,6 +191,7 @@ describe('an endpoint', () => {
   it.each([
     ['fails', answer(503), {}, 'it answered status 503'],
     ['has no such value', json({ name: 'app' }), { json: 'version' }, 'there is no text at version'],
+    ['has a fraction there', json({ version: 1.1 }), { json: 'version' }, 'there is no text at version'],
     ['has an object there', json({ version: {} }), { json: 'version' }, 'there is no text at version'],
     ['has no such header', answer(200), { header: 'x-version' }, 'its answer has no header x-version'],
   ])('that %s', async (_name, listener, spec, why) => {

@@ -100,7 +100,8 @@ function fromJson(text: string, path: string, label: string): string {
     throw noVersion(label, `${said(text.slice(0, longestVersion))} is not JSON`);
   }
   const value = valueAt(document, path);
-  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  // A fraction such as 1.10 has lost its zero on the way.
+  if (typeof value === 'string' || Number.isSafeInteger(value)) return String(value);
   throw noVersion(label, `there is no text at ${path}`);
 }
 
