@@ -100,10 +100,15 @@ describe('a healthy cluster', () => {
 });
 
 it('fails when a member that was cut off still believes that it leads', async () => {
-  const view = (await (await fetch(`http://${cluster.addresses[0]}/cluster`)).json()) as {
+  const leader = await cluster.leader();
+  const [follower, lost] = cluster.nodes.filter((node) => node !== leader);
+  const view = (await (await fetch(`http://${leader.address}/cluster`)).json()) as {
     members: { name: string }[];
   };
-  const members = view.members.map((member) => ({ ...member, role: member.name === 'node-3' ? 'leader' : 'replica' }));
+  const members = view.members.map((member) => ({
+    ...member,
+    role: member.name === lost?.name ? 'leader' : 'replica',
+  }));
   const server = createServer((request, response) => {
     const own = { state: 'running', role: 'master', timeline: 1, patroni: { version: '3.0.2', scope: 'test' } };
     response.end(JSON.stringify(request.url === '/cluster' ? { members } : own));
@@ -111,14 +116,15 @@ it('fails when a member that was cut off still believes that it leads', async ()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const stale = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   try {
-    const [first = '', second = ''] = cluster.addresses;
-    const found = await patroni({ members: [first, second, stale] });
+    const found = await patroni({ members: [leader.address, follower?.address, stale] });
     expect(found).toMatchObject({
       verdict: 'fail',
-      found: expect.stringContaining(`2 nodes that answer /primary with 200 (${first} and ${stale})`),
+      found: expect.stringContaining(`2 nodes that answer /primary with 200 (${leader.address} and ${stale})`),
       remedy: expect.stringContaining('stop Patroni and PostgreSQL on the one with the older timeline'),
     });
-    expect(found.found).toContain(`${first} sees node-1, ${second} sees node-1, ${stale} sees node-3`);
+    expect(found.found).toContain(
+      `${leader.address} sees ${leader.name}, ${follower?.address} sees ${leader.name}, ${stale} sees ${lost?.name}`,
+    );
   } finally {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
@@ -231,6 +237,6 @@ it('fails when the leader dies, until a replica has taken over and the dead node
   expect((await cluster.leader()).name).not.toBe(old.name);
   await old.server.restart();
   await healed();
-  expect(await patroni()).toMatchObject({ found: expect.stringMatching(/on timeline 2/) });
+  expect(await patroni()).toMatchObject({ found: expect.stringMatching(/on timeline ([2-9]|\d\d)/) });
   await until('HAProxy has its writer and readers', async () => (await balancer()).verdict === 'pass');
 });

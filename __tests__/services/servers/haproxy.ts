@@ -38,6 +38,8 @@ export class Haproxy {
       '  timeout connect 2s',
       '  timeout client 60s',
       '  timeout server 60s',
+      // Otherwise a check may take no longer than its interval, which is short here.
+      '  timeout check 5s',
       'listen stats',
       `  bind 127.0.0.1:${statsPort}`,
       '  stats enable',

@@ -146,7 +146,7 @@ function configuration({ name, host, api, port, folder, etcd }: NodePlan): objec
     restapi: { listen: `${host}:${api}`, connect_address: `${host}:${api}` },
     etcd3: { hosts: etcd },
     bootstrap: {
-      dcs: { ttl: 6, loop_wait: 1, retry_timeout: 2, postgresql: { use_pg_rewind: false } },
+      dcs: { ttl: 8, loop_wait: 1, retry_timeout: 3, postgresql: { use_pg_rewind: false } },
       initdb: ['no-sync', { encoding: 'UTF8' }, { locale: 'C.UTF-8' }],
     },
     postgresql: {

@@ -76,11 +76,14 @@ function absentBackend(name: string, all: readonly Backend[]): Problem {
   };
 }
 
-/** What the servers say, for people: `db-1 UP, db-2 DOWN (L4CON)`. */
+/** What the servers say, for people: `db-1 UP (L7OK), db-2 DOWN (L4CON)`. */
 function statesOf({ servers }: Backend): string {
-  return servers
-    .map(({ svname, status, check_status: check = '' }) => `${svname} ${status}${check === '' ? '' : ` (${check})`}`)
-    .join(', ');
+  const words = servers.map(({ svname, status, check_status: check = '' }) => {
+    // An asterisk says that the next check is on its way.
+    const code = check.replace(/^\* /, '');
+    return `${svname} ${status}${code === '' ? '' : ` (${code})`}`;
+  });
+  return words.join(', ');
 }
 
 function judgeBackend(backend: Backend): Problem[] {
