@@ -121,6 +121,14 @@ describe('does not pass', () => {
       /^Wait until/,
     ],
     [
+      'with one that is back while its old connection still ends',
+      { standbys: [standby('db-2'), standby('db-2', { state: 'startup' }), standby('db-3')] },
+      {},
+      'warn',
+      'db-2 in the state startup',
+      /^Wait until/,
+    ],
+    [
       'far behind in bytes',
       { standbys: [standby('db-2', { lagBytes: 16 * mebibyte + 1 }), standby('db-3')] },
       {},
