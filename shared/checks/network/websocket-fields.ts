@@ -101,6 +101,17 @@ export function messageMismatches(
   return [
     ...(wrongFrame ? [`a first ${found.frame} message`] : []),
     ...textMismatches('a first message', found.text, expect),
-    ...jsonMismatches(found.text, expect.json, now),
+    ...(Object.keys(expect.json).length === 0 || isJson(found.text)
+      ? jsonMismatches(found.text, expect.json, now)
+      : ['a first message that is not JSON']),
   ];
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
