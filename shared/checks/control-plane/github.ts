@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { SafeguardError, toError } from '../../errors';
+import { SafeguardError } from '../../errors';
 import { createGithub, type Github } from '../../github/client';
 import { rule } from '../../manifest/fields';
 import type { Attempt, Observation } from '../check';
@@ -84,8 +84,9 @@ export function githubSilence(
   attempt: Pick<Attempt, 'signal' | 'timeoutMs'>,
   { permission }: Needed,
 ): Observation {
-  if (attempt.signal.aborted || !(thrown instanceof SafeguardError)) return noData(place, toError(thrown), attempt);
-  if (thrown.fault !== 'github') return noData(place, thrown, attempt);
+  // The client says in its own words that it was stopped; why, only the attempt knows.
+  if (attempt.signal.aborted) return noData(place, new Error('stopped'), attempt);
+  if (!(thrown instanceof SafeguardError) || thrown.fault !== 'github') return noData(place, thrown, attempt);
   return {
     verdict: 'inconclusive',
     found: `no data: ${thrown.message.replace(/\.$/, '')}`,

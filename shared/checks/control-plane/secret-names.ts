@@ -18,6 +18,7 @@ export interface Searched extends Wanted {
   missing: readonly string[];
 }
 
+type Owner = 'repository' | 'environment' | 'organization';
 type Names = { total: number; entries: string[] };
 type Page = (page: number) => Promise<Names>;
 
@@ -28,7 +29,7 @@ type Page = (page: number) => Promise<Names>;
  * @throws SafeguardError of fault `github`
  */
 export async function listNames(github: Github, where: Where, wanted: Wanted, signal: AbortSignal): Promise<Searched> {
-  const own = where.environment === null ? ['repository'] : ['repository', 'environment'];
+  const own: Owner[] = where.environment === null ? ['repository'] : ['repository', 'environment'];
   const lists = await Promise.all(own.map((owner) => allPages(pageOf(github, where, wanted.kind, owner, signal))));
   const missing = without(wanted.names, lists.flat());
   if (missing.length === 0) return { ...wanted, missing };
@@ -49,29 +50,40 @@ function pageOf(
   github: Github,
   { repository, environment }: Where,
   kind: Wanted['kind'],
-  owner: string,
+  owner: Owner,
   signal: AbortSignal,
 ): Page {
   const purpose = { what: `list the ${kind} of the ${owner}`, permission: `${kind}: read` };
   return (page) =>
-    github.ask(purpose, async ({ rest: { actions } }): Promise<Names> => {
+    github.ask(purpose, ({ rest: { actions } }): Promise<Names> => {
       const options = { ...repository, per_page: perPage[kind], page, request: { signal } };
       const named = { ...options, environment_name: environment ?? '' };
-      if (kind === 'secrets') {
-        const { data } = await (owner === 'environment'
-          ? actions.listEnvironmentSecrets(named)
-          : owner === 'repository'
-            ? actions.listRepoSecrets(options)
-            : actions.listRepoOrganizationSecrets(options));
-        return { total: data.total_count, entries: data.secrets.map(({ name }) => name) };
-      }
-      const { data } = await (owner === 'environment'
-        ? actions.listEnvironmentVariables(named)
-        : owner === 'repository'
-          ? actions.listRepoVariables(options)
-          : actions.listRepoOrganizationVariables(options));
-      return { total: data.total_count, entries: data.variables.map(({ name }) => name) };
+      const lists = {
+        secrets: {
+          repository: () => actions.listRepoSecrets(options).then(secretNames),
+          environment: () => actions.listEnvironmentSecrets(named).then(secretNames),
+          organization: () => actions.listRepoOrganizationSecrets(options).then(secretNames),
+        },
+        variables: {
+          repository: () => actions.listRepoVariables(options).then(variableNames),
+          environment: () => actions.listEnvironmentVariables(named).then(variableNames),
+          organization: () => actions.listRepoOrganizationVariables(options).then(variableNames),
+        },
+      };
+      return lists[kind][owner]();
     });
+}
+
+interface Named {
+  name: string;
+}
+
+function secretNames({ data }: { data: { total_count: number; secrets: Named[] } }): Names {
+  return { total: data.total_count, entries: data.secrets.map(({ name }) => name) };
+}
+
+function variableNames({ data }: { data: { total_count: number; variables: Named[] } }): Names {
+  return { total: data.total_count, entries: data.variables.map(({ name }) => name) };
 }
 
 export function judgeNames(searched: readonly Searched[], environment: string | null): Observation {
