@@ -26,7 +26,14 @@ export function observeNoAnswer(problem: NoHttpAnswer, timeoutMs: number): Obser
       verdict: 'fail',
       found: `no trusted TLS connection to ${place}: ${problem.message} (${problem.code})`,
       remedy:
-        'Install a certificate with its whole chain for this name. For a private authority, set NODE_EXTRA_CA_CERTS on the runner.',
+        'Install a certificate with its whole chain for this name. For a private authority, name its file in tls.ca, or set NODE_EXTRA_CA_CERTS on the runner.',
+    };
+  }
+  if (problem.code === 'HPE_HEADER_OVERFLOW') {
+    return {
+      verdict: 'fail',
+      found: `an answer from ${place} with more headers than the 16 KiB that are read`,
+      remedy: 'See what adds headers to the answer of the service: curl -sS -D - -o /dev/null shows them.',
     };
   }
   if (problem.code.startsWith('HPE_')) {

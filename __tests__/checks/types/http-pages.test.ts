@@ -98,6 +98,21 @@ describe('the assets of a page', () => {
     );
   });
 
+  it('are asked for without secrets when the page is behind a redirect to another origin', async () => {
+    const seen: unknown[] = [];
+    const other = await serve((request, response) => {
+      seen.push([request.url, request.headers['x-token']]);
+      pages({ '/': html('<script src=/x.js></script>'), '/x.js': script() })(request, response);
+    });
+    const url = await serve(answer(302, '', { location: other }));
+    const entry = { follow: 1, headers: { 'x-token': '${secret.TOKEN}' }, expect: { assets: 'all' } };
+    expect(await ask(url, entry, 5000, { TOKEN: 'abc' })).toMatchObject({ verdict: 'pass' });
+    expect(seen).toEqual([
+      ['/', undefined],
+      ['/x.js', undefined],
+    ]);
+  });
+
   it('are a hundred at most', async () => {
     const many = Array.from({ length: 130 }, (_value, index) => `<script src=/${index}.js></script>`).join('');
     let asked = 0;

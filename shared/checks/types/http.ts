@@ -12,8 +12,8 @@ import { askForAssets } from '../http-assets';
 import { headerPlaceholders, requestHeaders, type Sendable, sendableHeaders, sendableText } from '../http-headers';
 import { type HttpExpectations, judgeArrival } from '../http-judge';
 import { observeNoAnswer } from '../http-problem';
-import { type Journey, travel } from '../http-redirect';
-import { NoHttpAnswer } from '../http-request';
+import { type Journey, travel, withoutConfidential } from '../http-redirect';
+import { type HttpTls, NoHttpAnswer } from '../http-request';
 import { curlTls, httpsFilesField, readHttpTls } from '../http-tls';
 import { below, urlField } from '../http-url';
 import { fillUrl, type TextKind, valuesFor } from '../placeholders';
@@ -142,7 +142,7 @@ async function ask(
     const observation = judgeArrival(arrival, expectations, clock.now().getTime());
     const { assets } = expectations.expect;
     if (assets === undefined || observation.verdict === 'fail') return observation;
-    const page = { url: arrival.url, html: arrival.answer.body, headers: journey.headers, tls };
+    const page = { url: arrival.url, html: arrival.answer.body, ...meantFor(arrival.url, journey, tls) };
     const files = await askForAssets(page, assets, attempt);
     if (files.verdict !== 'pass') return files;
     return observation.verdict === 'pass'
@@ -152,6 +152,12 @@ async function ask(
     if (thrown instanceof NoHttpAnswer) return observeNoAnswer(thrown, attempt.timeoutMs);
     throw thrown;
   }
+}
+
+/** What may be sent for the page at `url`: behind a redirect to another origin nothing that was meant for the first. */
+function meantFor(url: URL, { url: first, headers }: Journey, tls: HttpTls | undefined) {
+  if (url.origin === first.origin) return { headers, tls };
+  return { headers: withoutConfidential(headers), tls: tls?.ca === undefined ? undefined : { ca: tls.ca } };
 }
 
 /** The same request for a terminal; secrets as shell variables of their names. */
