@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DockerEngine } from './servers/docker';
+import { exampleOf } from './servers/example';
 import { betweenLooks, type LocalHost, localHost } from './servers/local-host';
 import { type Asking, ask as askCheck } from './support/asking';
 import { findProgram, until } from './support/program';
@@ -56,6 +57,12 @@ describe('a Compose project', () => {
       target: 'shop: api, worker',
       found: 'api 1 running and healthy, worker 2 running',
     });
+  });
+
+  it('passes as the documentation shows it', async () => {
+    const { roles, ...example } = exampleOf('services', 'compose');
+    expect(roles).toEqual(['web']);
+    expect(await ask({}, { entry: { ...example, between: '200ms' } })).toMatchObject({ verdict: 'pass' });
   });
 
   it('fails a container that ended and runs again by the time of the second look', async () => {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { exampleOf } from './servers/example';
 import { betweenLooks, type LocalHost, localHost } from './servers/local-host';
 import { Pm2 } from './servers/pm2';
 import { ask as askCheck } from './support/asking';
@@ -38,6 +39,12 @@ describe('pm2', () => {
       expected: 'api 1 online, web 2 online twice, 0.5 s apart, without a restart, in version 1.4.2',
       found: 'api 1 online, web 2 online',
     });
+  });
+
+  it('passes as the documentation shows it', async () => {
+    const { roles, ...example } = exampleOf('services', 'pm2');
+    expect(roles).toEqual(['web']);
+    expect(await ask({ ...example, between: '200ms' }, '1.4.2')).toMatchObject({ verdict: 'pass' });
   });
 
   it('fails a process that crashed and is online again by the time of the second look', async () => {

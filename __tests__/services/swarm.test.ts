@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DeploymentUnderCheck } from '../../shared/checks/context';
 import { DockerEngine } from './servers/docker';
+import { exampleOf } from './servers/example';
 import { betweenLooks, type LocalHost, localHost } from './servers/local-host';
 import { type Asking, ask as askCheck } from './support/asking';
 import { until } from './support/program';
@@ -112,6 +113,15 @@ describe('a swarm', () => {
       expected:
         'shop_web 2 running with shop:1, shop_agent all replicas running, no task replaced within 0.2 s, no update unfinished or rolled back',
       found: 'shop_web 2 running, shop_agent 1 running',
+    });
+  });
+
+  it('passes as the documentation shows it', async () => {
+    const example = { ...exampleOf('services', 'swarm'), between: '200ms' };
+    expect(await ask(example, { expectVersion: '1' })).toMatchObject({ verdict: 'pass' });
+    expect(await ask(example, { expectVersion: '2' })).toMatchObject({
+      verdict: 'fail',
+      found: 'shop_web with the image shop:1',
     });
   });
 

@@ -13,6 +13,7 @@ import type { HostLink } from '../../shared/ports';
 import { renderPlan } from '../../shared/transaction/host-plan';
 import { lookPlan } from '../../shared/transaction/planning';
 import * as double from '../checks/doubles';
+import { examplesOf } from '../services/servers/example';
 import { betweenLooks } from '../services/servers/local-host';
 import { type Asking, ask as askCheck } from '../services/support/asking';
 import { startFleet } from './fleet/fleet';
@@ -167,6 +168,18 @@ describe('units of systemd', () => {
     } finally {
       await machine.partition(null);
     }
+  });
+});
+
+describe('what the documentation shows', () => {
+  it.each(examplesOf('services').filter(({ type }) => type === 'systemd'))('passes: $name', async (entry) => {
+    expect(await ask(entry)).toMatchObject({ verdict: 'pass' });
+  });
+
+  // Whether this machine's clock is kept, and how busy it is, is not for a test to say.
+  it.each(examplesOf('hosts'))('passes: $name', async (entry) => {
+    const result = await ask(entry.type === 'clock' ? { ...entry, synchronised: false } : entry);
+    expect(result.verdict).toMatch(entry.type === 'load' || entry.type === 'memory' ? /pass|warn/ : /pass/);
   });
 });
 
