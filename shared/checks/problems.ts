@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Attempt, Observation } from './check';
 import type { Member } from './members';
 import { noData } from './no-data';
+import { listed } from './words';
 
 /** One thing that is not as expected: `found` completes "found …", `remedy` is a sentence. */
 export interface Problem {
@@ -40,7 +41,9 @@ export function acrossViews(views: readonly { by: string; problems: readonly Pro
     }
   }
   return [...seen.values()].map(({ problem, by }) =>
-    by.length === views.length ? problem : { ...problem, found: `${problem.found}, as ${by.join(' and ')} sees it` },
+    by.length === views.length
+      ? problem
+      : { ...problem, found: `${problem.found}, as ${listed(by)} ${by.length === 1 ? 'sees' : 'see'} it` },
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Member } from '../members';
 import { type Asked, acrossViews, type Problem, silenceOf } from '../problems';
+import { listed } from '../words';
 import type { EtcdView } from './gateway';
 
 export interface EtcdLimits {
@@ -54,7 +55,13 @@ const lostLeader = 'Start the members that are missing: without a majority of th
 function judgeLeader(answered: readonly Answered[], silent: number): Problem[] {
   const without = answered.filter(({ answer }) => answer.leader === '0').map(({ member }) => member.name);
   if (without.length > 0) {
-    return [{ verdict: 'fail', found: `no leader, as ${without.join(' and ')} sees it`, remedy: lostLeader }];
+    return [
+      {
+        verdict: 'fail',
+        found: `no leader, as ${listed(without)} ${without.length === 1 ? 'sees' : 'see'} it`,
+        remedy: lostLeader,
+      },
+    ];
   }
   const followed = new Set(answered.map(({ answer }) => answer.leader));
   if (followed.size > 1) {
