@@ -80,10 +80,10 @@ describe('fails', () => {
     const replica = await cluster.replicaOf(await cluster.ownerOf(0));
     replica.server.pause();
     try {
-      expect(await check({ timeout: '800ms' })).toMatchObject({
+      expect(await check({ timeout: '3s' })).toMatchObject({
         verdict: 'fail',
         found: expect.stringContaining(
-          `no answer from the member ${replica.place} (no answer from ${replica.place} within 0.8 s)`,
+          `no answer from the member ${replica.place} (no answer from ${replica.place} within 3 s)`,
         ),
         remedy: expect.stringContaining('See whether the server hangs'),
       });

@@ -61,7 +61,7 @@ describe('fails', () => {
     const [, , third] = sentinels;
     third?.server.pause();
     try {
-      const result = await check({ timeout: '800ms' });
+      const result = await check({ timeout: '3s' });
       expect(result.verdict).toBe('fail');
       expect(result.found).toContain(`no answer from the member ${third?.place} (no answer from`);
     } finally {

@@ -113,9 +113,9 @@ describe('fails', () => {
       found: 'an upgrade (status 101)',
       remedy: expect.stringContaining('lets in who should be refused'),
     });
-    expect(await check(await serve(), { expect: { close: 4401 }, timeout: '300ms' })).toMatchObject({
+    expect(await check(await serve(), { expect: { close: 4401 }, timeout: '1s' })).toMatchObject({
       verdict: 'fail',
-      found: 'a connection still open after 0.3 s',
+      found: 'a connection still open after 1 s',
     });
   });
 
@@ -133,9 +133,9 @@ describe('fails', () => {
 
   it('when nothing is said within the timeout', async () => {
     const server = await serve();
-    expect(await check(server, { expect: hello, timeout: '300ms' })).toMatchObject({
+    expect(await check(server, { expect: hello, timeout: '1s' })).toMatchObject({
       verdict: 'fail',
-      found: 'silence for 0.3 s after the upgrade',
+      found: 'silence for 1 s after the upgrade',
       remedy: expect.stringContaining('what the service waits for'),
     });
     await until('the check has hung up', async () => server.connections === 0);
@@ -180,9 +180,9 @@ describe('fails', () => {
     });
     const silent = await Listening.on(createServer((socket) => socket.resume()));
     closing.push(silent);
-    expect(await check(silent, { timeout: '300ms' })).toMatchObject({
+    expect(await check(silent, { timeout: '1s' })).toMatchObject({
       verdict: 'fail',
-      found: `silence: ${silent.place} accepted the connection and sent no answer within 0.3 s`,
+      found: `silence: ${silent.place} accepted the connection and sent no answer within 1 s`,
     });
     await until('the check has hung up', async () => silent.connections === 0);
   });

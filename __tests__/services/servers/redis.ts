@@ -78,8 +78,8 @@ async function command(port: number, words: string[], password?: string): Promis
   const client = createClient({
     RESP: 2,
     ...(password === undefined ? {} : { password }),
-    socket: { host: '127.0.0.1', port, reconnectStrategy: false, connectTimeout: 2000 },
-    commandOptions: { timeout: 5000 },
+    socket: { host: '127.0.0.1', port, reconnectStrategy: false, connectTimeout: 15_000 },
+    commandOptions: { timeout: 15_000 },
   });
   client.on('error', () => undefined);
   try {
