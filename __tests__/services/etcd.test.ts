@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { certificate } from '../checks/types/certificate';
 import { EtcdCluster } from './servers/etcd';
+import { exampleOf } from './servers/example';
 import { ask } from './support/asking';
 import { giveAway, removeFolder, serverFolder, until } from './support/program';
 
@@ -16,8 +17,10 @@ describe('a cluster of three', () => {
 
   const etcd = (more: Record<string, unknown> = {}) => ask({ type: 'etcd', members: cluster.addresses, ...more });
 
-  it('passes', async () => {
-    expect(await etcd()).toMatchObject({
+  it('passes as the documentation shows it', async () => {
+    const shown = exampleOf('clusters', 'etcd');
+    expect(shown['members']).toHaveLength(cluster.addresses.length);
+    expect(await etcd({ ...shown, members: cluster.addresses })).toMatchObject({
       verdict: 'pass',
       category: 'cluster',
       target: cluster.addresses.join(', '),

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
+import { exampleOf } from './servers/example';
 import { Haproxy } from './servers/haproxy';
 import { PatroniCluster, type PatroniNode, superuser } from './servers/patroni';
 import { ask } from './support/asking';
@@ -23,10 +24,14 @@ beforeAll(async () => {
     `  option httpchk OPTIONS ${path}`,
     ...servers,
   ];
-  haproxy = await Haproxy.start(2, ([write, read]) => [
-    ...balanced('write', write, '/primary'),
-    ...balanced('read', read, '/replica'),
-  ]);
+  haproxy = await Haproxy.start(
+    2,
+    ([write, read]) => [
+      ...balanced('postgres_write', write, '/primary'),
+      ...balanced('postgres_read', read, '/replica'),
+    ],
+    ['stats auth operator:correct-horse'],
+  );
   await until('the replicas follow', async () => (await patroni()).verdict === 'pass');
   await until('HAProxy knows it', async () => (await balancer()).verdict === 'pass');
 }, 120_000);
@@ -37,7 +42,9 @@ afterAll(async () => {
 
 const patroni = (more: Record<string, unknown> = {}, variables: Record<string, string> = {}) =>
   ask({ type: 'patroni', members: cluster.addresses, ...more }, { variables });
-const balancer = () => ask({ type: 'haproxy', url: haproxy.url, writer: 'write', readers: 'read', servers: 3 });
+/** As the documentation shows it. */
+const balancer = () =>
+  ask({ ...exampleOf('clusters', 'haproxy'), url: haproxy.url }, { variables: { STATS_PASSWORD: 'correct-horse' } });
 const healed = () => until('the cluster is healthy again', async () => (await patroni()).verdict === 'pass');
 
 /** As the superuser, on the PostgreSQL of one node. */
@@ -48,7 +55,7 @@ async function query(node: PatroniNode, sql: string): Promise<void> {
 }
 
 describe('a healthy cluster', () => {
-  it('passes, also when PostgreSQL itself is asked', async () => {
+  it('passes, also when PostgreSQL itself is asked, as the documentation shows it', async () => {
     expect(await patroni()).toMatchObject({
       verdict: 'pass',
       category: 'cluster',
@@ -58,8 +65,9 @@ describe('a healthy cluster', () => {
       found: expect.stringMatching(/^3 nodes running, leader node-1 on timeline 1, replicas at most \d+ bytes behind$/),
       reproduce: expect.stringContaining('/cluster'),
     });
-    const sql = { user: 'postgres', password: '$' + '{secret.DB_PASSWORD}', port: cluster.port };
-    const found = await patroni({ sql }, { DB_PASSWORD: superuser.password });
+    const shown = exampleOf('clusters', 'patroni');
+    const sql = { ...(shown['sql'] as object), user: superuser.user, port: cluster.port };
+    const found = await patroni({ ...shown, members: cluster.addresses, sql }, { DB_PASSWORD: superuser.password });
     expect(found).toMatchObject({
       verdict: 'pass',
       reproduce: expect.stringContaining(`PGPASSWORD="$DB_PASSWORD" psql -X -h 127.0.0.1 -p ${cluster.port}`),
@@ -74,7 +82,7 @@ describe('a healthy cluster', () => {
   it('has one writer and two readers behind HAProxy', async () => {
     expect(await balancer()).toMatchObject({
       verdict: 'pass',
-      found: 'write 1 of 3 servers UP, read 2 of 3 servers UP',
+      found: 'postgres_write 1 of 3 servers UP, postgres_read 2 of 3 servers UP',
     });
   });
 

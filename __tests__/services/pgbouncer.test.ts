@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { exampleOf } from './servers/example';
 import { Pgbouncer, type PgbouncerOptions } from './servers/pgbouncer';
 import { PostgresServer } from './servers/postgres';
 import { ask } from './support/asking';
@@ -46,7 +47,18 @@ const through = (database: string) => ({
   through: { database, user: 'postgres', password: '$' + '{secret.DB_PASSWORD}' },
 });
 
-it('passes', async () => {
+it('passes as the documentation shows it', async () => {
+  const shown = exampleOf('clusters', 'pgbouncer');
+  const here = {
+    host: '127.0.0.1',
+    port: pgbouncer.port,
+    user: 'viewer',
+    through: { ...(shown['through'] as object), user: postgres.user },
+  };
+  expect(await check({ ...shown, ...here }, { STATS_PASSWORD: 'viewer-password' })).toMatchObject({ verdict: 'pass' });
+});
+
+it('passes with what it asked and how to ask it by hand', async () => {
   const found = await check();
   expect(found).toMatchObject({
     verdict: 'pass',
