@@ -1,6 +1,6 @@
 /*
  * npm run bench [-- --hosts 1,4 --sizes 20 --rounds N --only deploy,noop --contestants bare,safeguard]
- *               [--local] [--bundles FOLDER] [--node PROGRAM] [--docs] [--strict]
+ *               [--local | --checks [--goss PROGRAM]] [--bundles FOLDER] [--node PROGRAM] [--docs] [--strict]
  *
  * Measures the bundled actions against the pipeline that people write by hand and against Ansible, in turn on the same
  * fleet of real hosts, so that whatever else the machine does hits all. Prints tables, writes bench-report.json. Needs root
@@ -12,6 +12,7 @@
  *   --only         some of deploy, delta, noop, rollback, failure, starts
  *   --contestants  some of bare, safeguard, ansible
  *   --local        one host behind an sshd of this user, without root and without Ansible
+ *   --checks       health checks, beside goss, which is asked the same; without root
  *   --bundles      folder with <name>/index.js; without it the bundles are made anew from the sources
  *   --node         program that runs the bundles; default: the Node 24 of node_modules
  *   --docs         writes tables and picture into docs/
@@ -19,6 +20,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { startedActions, withBundles } from './bench/bundles';
+import { measureChecks } from './bench/checks/measure';
 import { writePage, writeRegion } from './bench/docs';
 import { measureOnFleet } from './bench/fleet/measure';
 import { drawDeployments } from './bench/fleet/picture';
@@ -29,11 +31,16 @@ import { type Options, parseOptions } from './bench/options';
 import { renderTables, type Target } from './bench/results';
 
 const localRounds = 7;
+const checkRounds = 9;
 
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
   const options = parseOptions(args);
-  const targets = options.local ? await local(options) : await fleet(options, args);
+  const targets = options.checks
+    ? await checks(options)
+    : options.local
+      ? await local(options)
+      : await fleet(options, args);
   if (options.strict && targets.some(({ met }) => !met)) process.exitCode = 1;
 }
 
@@ -44,6 +51,16 @@ async function local(options: Options): Promise<Target[]> {
   const text = renderTables(report);
   publish(report, text);
   if (options.docs) writeRegion('bench-local', text);
+  return report.targets;
+}
+
+async function checks(options: Options): Promise<Target[]> {
+  const report = await withBundles(options.bundles, ['health-check'], (bundles) =>
+    measureChecks({ rounds: options.rounds ?? checkRounds, bundles, node: options.node, goss: options.goss }),
+  );
+  const text = renderTables(report);
+  publish(report, text);
+  if (options.docs) writeRegion('bench-checks', text);
   return report.targets;
 }
 

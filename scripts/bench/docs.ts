@@ -16,7 +16,7 @@ export function writePage(tables: string, drawing: string | null): void {
 }
 
 /** Writes a region of docs/performance.md. @throws Error when the page has no such region */
-export function writeRegion(name: 'bench' | 'bench-local', content: string): void {
+export function writeRegion(name: 'bench' | 'bench-local' | 'bench-checks', content: string): void {
   const path = join(process.cwd(), 'docs/performance.md');
   const text = replaceRegion(readFileSync(path, 'utf8'), name, content);
   if (text === null) {

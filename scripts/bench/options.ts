@@ -18,6 +18,10 @@ export const contestantTitles: Readonly<Record<ContestantName, string>> = {
 export interface Options {
   /** One host behind an sshd of this user instead of a fleet. */
   local: boolean;
+  /** Health checks, beside goss, instead of deployments. */
+  checks: boolean;
+  /** Program of goss. */
+  goss: string;
   hosts: number[];
   /** Sizes of artifacts in megabytes. */
   sizes: number[];
@@ -39,6 +43,8 @@ export function parseOptions(args: string[]): Options {
     args,
     options: {
       local: { type: 'boolean', default: false },
+      checks: { type: 'boolean', default: false },
+      goss: { type: 'string', default: 'goss' },
       hosts: { type: 'string', default: '1,4,8,16' },
       sizes: { type: 'string', default: '20,200' },
       rounds: { type: 'string' },
@@ -52,6 +58,8 @@ export function parseOptions(args: string[]): Options {
   });
   return {
     local: values.local,
+    checks: values.checks,
+    goss: values.goss,
     hosts: numbers('--hosts', values.hosts, 100),
     sizes: numbers('--sizes', values.sizes, 1000),
     rounds: values.rounds === undefined ? null : wholeNumber('--rounds', values.rounds, 1000),

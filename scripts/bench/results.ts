@@ -93,18 +93,22 @@ export function renderTables(report: BenchReport): string {
       ['Measured', 'Median', 'Fastest'],
       report.measurements.map((one) => [one.name, amount(one.median, 'ms'), amount(one.fastest, 'ms')]),
     ),
-    '',
-    ...table(
-      ['Phase', ...Object.keys(report.phases)],
-      [...new Set(Object.values(report.phases).flatMap((phases) => Object.keys(phases)))].map((phase) => [
-        phase,
-        ...Object.values(report.phases).map((phases) => {
-          const value = phases[phase];
-          return value === undefined ? '' : amount(value, 'ms');
-        }),
-      ]),
-    ),
+    ...(Object.keys(report.phases).length === 0 ? [] : ['', ...phaseTable(report.phases)]),
   ].join('\n');
+}
+
+function phaseTable(phases: BenchReport['phases']): string[] {
+  const names = [...new Set(Object.values(phases).flatMap((one) => Object.keys(one)))];
+  return table(
+    ['Phase', ...Object.keys(phases)],
+    names.map((name) => [
+      name,
+      ...Object.values(phases).map((one) => {
+        const value = one[name];
+        return value === undefined ? '' : amount(value, 'ms');
+      }),
+    ]),
+  );
 }
 
 export function renderMachine({ cpus, memoryGigabytes, kernel, sshd, node, load }: Machine): string {
