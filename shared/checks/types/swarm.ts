@@ -9,7 +9,8 @@ import { askHost } from '../hosts/ask-host';
 import { onEachHost } from '../hosts/on-each-host';
 import { fill, valuesFor } from '../placeholders';
 import { dockerShape, engineOf } from '../services/docker-engine';
-import { judgeSwarm, parseSwarm, swarmQuestion } from '../services/tasks';
+import { judgeSwarm } from '../services/task-problems';
+import { parseSwarm, swarmQuestion } from '../services/tasks';
 import { lookTwice } from '../services/two-looks';
 import { betweenOf, deploymentAge, watchingShape, watchingTimes } from '../services/watching';
 
