@@ -31,7 +31,7 @@ beforeAll(async () => {
   machine = shop.ledger;
   // What holds a deployment in its checks must not hold it before.
   shop.configure((staging) => {
-    staging.health.baseline = false;
+    staging['health'].baseline = false;
   });
   mustBe('deployed', await shop.deploy('1.0.0'));
   site = environmentOf(machine);
