@@ -44,6 +44,7 @@ describe('numbers', () => {
   it.each([
     [{ ...good, tps: 'NaN' }, 'a tps that is no number'],
     [{ ...good, tps: null }, 'a tps that is no number'],
+    ['{"tps": 1e999, "redis": {"p95_ms": 1}, "api": {"median_ms": 1}}', 'a tps that is no number'],
     [{ ...good, tps: '' }, 'a tps that is no number'],
     ['tps = nan\nredis.p95_ms=1\napi.median_ms=1', 'a tps that is no number'],
     [{ redis: good.redis, api: good.api }, 'no tps'],
