@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { SafeguardError } from '../../errors';
-import { createGithub, type Github } from '../../github/client';
+import type { Github } from '../../github/client';
 import { rule } from '../../manifest/fields';
 import type { Attempt, Observation } from '../check';
 import type { CheckContext } from '../context';
@@ -36,7 +36,13 @@ export function apiUrl({ variables }: CheckContext): string {
 }
 
 /** A client for one attempt: it repeats nothing and waits for no limit, since the check has attempts of its own. */
-export function githubFor(token: string, context: CheckContext, { timeoutMs }: Pick<Attempt, 'timeoutMs'>): Github {
+export async function githubFor(
+  token: string,
+  context: CheckContext,
+  { timeoutMs }: Pick<Attempt, 'timeoutMs'>,
+): Promise<Github> {
+  // Loaded with the first question: a deployment itself never asks GitHub.
+  const { createGithub } = await import('../../github/client');
   return createGithub({
     token,
     baseUrl: apiUrl(context),

@@ -1,5 +1,4 @@
 import type { ClientRequest } from 'node:http';
-import { WebSocket } from 'ws';
 import { toError } from '../../errors';
 import { type HttpProgress, type HttpTls, NoHttpAnswer } from '../http-request';
 
@@ -42,6 +41,8 @@ export async function askWebSocket(question: WebSocketQuestion): Promise<WebSock
   let progress: HttpProgress = 'connecting';
   const noAnswer = (detail: string, code: string) =>
     new NoHttpAnswer(detail, { url: asked, progress, code, partial: null });
+  // Loaded with the first question: most deployments ask none.
+  const { WebSocket } = await import('ws');
   if (signal.aborted) throw noAnswer('stopped', 'aborted');
   const socket = new WebSocket(url, [...question.protocols], {
     headers: { 'user-agent': 'deploy-safeguard', ...question.headers },

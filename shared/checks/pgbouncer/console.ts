@@ -1,7 +1,7 @@
-import { DatabaseError } from 'pg';
 import type { Attempt } from '../check';
 import type { Row } from '../postgres/ask';
 import { type PostgresConnection, withPostgres } from '../postgres/connection';
+import { isDatabaseError } from '../postgres/database-error';
 
 /** What the admin console of one PgBouncer says. */
 export interface PgbouncerView {
@@ -26,7 +26,7 @@ export function askConsole(connection: PostgresConnection, attempt: Pick<Attempt
     const pools = await rows('SHOW POOLS');
     // PAUSE without a database shows nowhere else, and SHOW STATE only came with 1.19.
     const state = await rows('SHOW STATE').catch((thrown: unknown) => {
-      if (thrown instanceof DatabaseError) return [];
+      if (isDatabaseError(thrown)) return [];
       throw thrown;
     });
     const isYes = (key: string) => state.some((row) => row['key'] === key && row['value'] === 'yes');

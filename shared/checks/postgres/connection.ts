@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
-import { Client } from 'pg';
+import type { Client, ClientConfig } from 'pg';
 import { SafeguardError } from '../../errors';
 import { readAuthority } from '../authority';
 import type { Attempt } from '../check';
@@ -48,7 +48,10 @@ export async function withPostgres<T>(
   const ssl = await tlsOptions(connection);
   signal.throwIfAborted();
   const socket = new Socket();
-  const client = clientFor(connection, socket, ssl);
+  // Loaded with the first question: most deployments ask no database.
+  const { Client } = await import('pg');
+  signal.throwIfAborted();
+  const client = new Client(settingsFor(connection, socket, ssl));
   const guards = [guardStream(socket, maxBytes)];
   // Attached before pg reads its first byte of the encrypted stream, which replaces the socket.
   client.connection.on('sslconnect', () => guards.push(guardStream(client.connection.stream, maxBytes)));
@@ -79,9 +82,9 @@ function firstReason(guards: readonly { reason(): Error | null }[]): Error | nul
 }
 
 /** Says everything that pg would otherwise take from `PG…` variables or from `~/.pgpass` of whoever runs the action. */
-function clientFor(connection: PostgresConnection, socket: Socket, ssl: ConnectionOptions | false): Client {
+function settingsFor(connection: PostgresConnection, socket: Socket, ssl: ConnectionOptions | false): ClientConfig {
   const { host, port, user, database, password } = connection;
-  return new Client({
+  return {
     host,
     port,
     user,
@@ -93,7 +96,7 @@ function clientFor(connection: PostgresConnection, socket: Socket, ssl: Connecti
     client_encoding: 'utf8',
     stream: () => socket,
     types: { getTypeParser: () => (text: string) => text },
-  });
+  };
 }
 
 async function tlsOptions({ host, tls }: PostgresConnection): Promise<ConnectionOptions | false> {

@@ -1,10 +1,11 @@
-import { DatabaseError, escapeIdentifier } from 'pg';
 import type { Observation } from '../check';
 import type { Questions, Row } from './ask';
+import { isDatabaseError } from './database-error';
+import { sqlIdentifier } from './quoting';
 
 /** `"public"."flyway_schema_history"`: as SQL takes it, whatever characters the names hold. */
 export function tableName(schema: string, table: string): string {
-  return `${escapeIdentifier(schema)}.${escapeIdentifier(table)}`;
+  return `${sqlIdentifier(schema)}.${sqlIdentifier(table)}`;
 }
 
 /**
@@ -22,7 +23,7 @@ export async function judgeHistory(
     rows = await ask.rows(history.sql);
   } catch (thrown) {
     // 42P01: undefined_table, which PostgreSQL also answers for a schema that is not there.
-    if (!(thrown instanceof DatabaseError) || thrown.code !== '42P01') throw thrown;
+    if (!isDatabaseError(thrown) || thrown.code !== '42P01') throw thrown;
     return {
       verdict: 'fail',
       found: `no table ${history.table}`,

@@ -1,7 +1,7 @@
-import { DatabaseError } from 'pg';
 import { toError } from '../../errors';
 import type { Attempt, Observation } from '../check';
 import { noData } from '../no-data';
+import { isDatabaseError } from './database-error';
 
 /** With these the server refuses the connection itself: who asks, for which database, whether there is room at all. */
 const refusals = ['28000', '28P01', '3D000', '53300', '57P01', '57P02', '57P03'];
@@ -19,7 +19,7 @@ export function observeProblem(
   attempt: Pick<Attempt, 'signal' | 'timeoutMs'>,
   refused: 'fail' | 'inconclusive' = 'inconclusive',
 ): Observation {
-  if (thrown instanceof DatabaseError) {
+  if (isDatabaseError(thrown)) {
     const { severity = 'ERROR', code = '', message, detail } = thrown;
     const isRefusal = refusals.includes(code);
     const words = `${severity} ${code}: ${message}${detail === undefined ? '' : ` (${detail})`}`;

@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { isIP, connect as netConnect, type Socket } from 'node:net';
-import { createClient, ErrorReply } from '@redis/client';
 import type { Attempt } from '../check';
 import { type Member, placeOf } from '../members';
+import { isErrorReply, redisClient } from './client';
 import { asRefusal } from './refusal';
 
 /** Who asks, and whether over TLS. */
@@ -50,6 +50,7 @@ export async function withRedis<Result>(
     leave.signal.addEventListener('abort', () => reject(leave.signal.reason), { once: true });
   });
   const talk = async () => {
+    const { createClient, ErrorReply } = await redisClient();
     const client = createClient({
       RESP: 2,
       maintNotifications: 'disabled',
@@ -151,5 +152,5 @@ function watchGreeting(socket: Socket, onError: (reply: string) => void): void {
 
 /** What an error reply says, or undefined for any other error. */
 export function errorReply(thrown: unknown): string | undefined {
-  return thrown instanceof ErrorReply ? thrown.message : undefined;
+  return isErrorReply(thrown) ? thrown.message : undefined;
 }

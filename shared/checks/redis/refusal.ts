@@ -1,6 +1,6 @@
-import { ErrorReply } from '@redis/client';
 import { SafeguardError } from '../../errors';
 import { said } from '../words';
+import { isErrorReply } from './client';
 
 /**
  * Error replies that keep the check from asking at all, and so say nothing about the health of the server.
@@ -28,7 +28,7 @@ export function isRefusal(thrown: unknown): boolean {
 
 /** The error itself, or what it means where the server did not let the check ask. */
 export function asRefusal(thrown: unknown, place: string): unknown {
-  if (!(thrown instanceof ErrorReply)) return thrown;
+  if (!isErrorReply(thrown)) return thrown;
   const remedy = refusals.find(([pattern]) => pattern.test(thrown.message))?.[1];
   if (remedy === undefined) return thrown;
   return new SafeguardError(`no data: ${place} refuses the question with ${said(thrown.message)}`, {

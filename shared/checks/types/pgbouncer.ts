@@ -1,4 +1,3 @@
-import { DatabaseError } from 'pg';
 import * as z from 'zod';
 import { text } from '../../manifest/fields';
 import type { Attempt, Observation, PreparedCheck } from '../check';
@@ -9,6 +8,7 @@ import { checkPlaceholders, commonShape, milliseconds } from '../fields';
 import { askConsole, askThrough, consoleName } from '../pgbouncer/console';
 import { isHalted, judgePools, judgeThrough, type PgbouncerLimits } from '../pgbouncer/judge';
 import { seconds } from '../plan';
+import { isDatabaseError } from '../postgres/database-error';
 import { checkPostgresSpec, hostsAsked, type PostgresTarget, postgresShape, targetOf } from '../postgres/fields';
 import { observeProblem } from '../postgres/problem';
 import { observationOf, type Problem } from '../problems';
@@ -105,7 +105,7 @@ async function askQuery(through: PostgresTarget, limits: PgbouncerLimits, attemp
   } catch (thrown) {
     const { found, remedy = '' } = observeProblem(through.place, thrown, attempt);
     if (isLoginRefused(thrown)) return [{ verdict: 'inconclusive', found, remedy: unknownLogin }];
-    if (!(thrown instanceof DatabaseError)) return [{ verdict: 'inconclusive', found, remedy }];
+    if (!isDatabaseError(thrown)) return [{ verdict: 'inconclusive', found, remedy }];
     return [
       {
         verdict: 'fail',
@@ -120,7 +120,7 @@ async function askQuery(through: PostgresTarget, limits: PgbouncerLimits, attemp
 function refusedConsole(place: string, thrown: unknown, attempt: Attempt): Observation {
   const observation = observeProblem(place, thrown, attempt);
   if (isLoginRefused(thrown)) return { ...observation, remedy: unknownLogin };
-  if (!(thrown instanceof DatabaseError) || !/not allowed/.test(thrown.message)) return observation;
+  if (!isDatabaseError(thrown) || !/not allowed/.test(thrown.message)) return observation;
   return { ...observation, remedy: 'Add the user to stats_users in pgbouncer.ini, then RELOAD on the console.' };
 }
 
@@ -131,7 +131,5 @@ const unknownLogin = 'See whether user and password are those that PgBouncer kno
  * SQLSTATE for it is that of every broken protocol, 08P01.
  */
 function isLoginRefused(thrown: unknown): boolean {
-  return (
-    thrown instanceof DatabaseError && /auth\w* failed/i.test(thrown.message) && !/server login/.test(thrown.message)
-  );
+  return isDatabaseError(thrown) && /auth\w* failed/i.test(thrown.message) && !/server login/.test(thrown.message);
 }

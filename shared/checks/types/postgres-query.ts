@@ -1,4 +1,3 @@
-import { escapeLiteral } from 'pg';
 import * as z from 'zod';
 import { text } from '../../manifest/fields';
 import type { PreparedCheck } from '../check';
@@ -9,6 +8,7 @@ import { fill, type PlaceholderValues, valuesFor } from '../placeholders';
 import { askPostgres } from '../postgres/ask';
 import { checkPostgresSpec, hostsAsked, postgresShape, targetOf } from '../postgres/fields';
 import { describeQuery, judgeRows, type QueryExpectation } from '../postgres/query-expectation';
+import { sqlLiteral } from '../postgres/quoting';
 
 const scalar = z.union([templated, z.number(), z.boolean(), z.null()]);
 const count = z.int().min(0).max(1_000_000);
@@ -113,6 +113,6 @@ function expectationOf(spec: Spec['expect'], values: PlaceholderValues): QueryEx
 function withParameters(sql: string, parameters: readonly string[]): string {
   return sql.replace(/\$([1-9][0-9]*)/g, (whole, number: string) => {
     const value = parameters[Number(number) - 1];
-    return value === undefined ? whole : escapeLiteral(value);
+    return value === undefined ? whole : sqlLiteral(value);
   });
 }

@@ -87,14 +87,14 @@ async function ask(
   }
 }
 
-function listRunners(
+async function listRunners(
   owner: RepositoryName | string,
   token: string,
   context: CheckContext,
   attempt: Attempt,
   permission: string,
 ): Promise<Runner[]> {
-  const github = githubFor(token, context, attempt);
+  const github = await githubFor(token, context, attempt);
   const { signal } = attempt;
   return allPages(async (page) => {
     const { data } = await github.ask({ what: 'list the runners', permission }, ({ rest: { actions } }) => {

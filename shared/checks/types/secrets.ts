@@ -78,7 +78,7 @@ async function ask(
 ): Promise<Observation> {
   const where = { repository, environment: spec.environment ?? null };
   try {
-    const github = githubFor(token.value, context, attempt);
+    const github = await githubFor(token.value, context, attempt);
     const found = await Promise.all(wanted.map((one) => listNames(github, where, one, attempt.signal)));
     return judgeNames(found, spec.environment ?? null);
   } catch (thrown) {
