@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { UnreachableError } from '../../shared/errors';
 import { HostAgent } from '../../shared/host/agent';
@@ -318,6 +319,29 @@ describe('an agent that serves and', () => {
       host: 'web-01',
     });
     expect(await run('echo back')).toBe('back');
+  });
+
+  it('is killed beside another one at work, keeps nobody from waiting for that one', async () => {
+    await start();
+    const gate = join(folder, 'gate');
+    const begin = async (name: string) => {
+      const ended = run(`: >'${gate}.${name}'; while [ ! -e '${gate}.${name}.go' ]; do sleep 0.01; done; echo ${name}`);
+      ended.catch(() => undefined);
+      while (!readdirSync(folder).includes(`gate.${name}`)) await new Promise((resolve) => setImmediate(resolve));
+      return { ended };
+    };
+    const { ended: killed } = await begin('killed');
+    const { ended: other } = await begin('other');
+    process.kill(serving(), 'SIGKILL');
+    writeFileSync(`${gate}.killed.go`, ''); // what it has started holds the channel open
+    await expect(killed).rejects.toMatchObject({ code: 'agent-killed' });
+    const queued = agent.ask('status', {}, { queue: true });
+    // Whoever waits must let others run: these timers, and the answer that ends the wait.
+    await sleep(20);
+    writeFileSync(`${gate}.other.go`, '');
+    expect(await other).toBe('other');
+    expect((await queued).status).toBe('ok');
+    expect(commands).toEqual(['serve', 'serve']);
   });
 
   it('does not answer in time, is left behind with its answer', async () => {

@@ -221,7 +221,9 @@ export class HostAgent {
     const aborted = new Promise<void>((resolve) => {
       if (signal !== undefined) unlisten = onAbort([signal], () => resolve());
     });
-    await Promise.race([...this.#sessions.map((session) => session.settled()), aborted]);
+    // One that is over has settled long ago: waiting for it would be waiting for nothing, again and again.
+    const living = this.#sessions.filter(({ isOver }) => !isOver);
+    await Promise.race([...living.map((session) => session.settled()), aborted]);
     unlisten();
     signal?.throwIfAborted();
   }
