@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { environment, host } from '../checks/doubles';
 import { Redis, startReplica } from './servers/redis';
+import { Authority } from './servers/tls';
 import { ask, askAll } from './support/asking';
 import { until } from './support/program';
 
@@ -38,6 +39,12 @@ describe('a healthy server', () => {
       verdict: 'pass',
       found: expect.stringContaining('PONG, replica, link to its master up'),
     });
+  });
+
+  it('is left without a connection', async () => {
+    await ask(check(master));
+    await ask(check(master, { role: 'replica' }));
+    await until('the check has hung up', async () => (await master.clients()) === 0);
   });
 
   it('passes for every host', async () => {
@@ -247,6 +254,52 @@ describe('a password', () => {
       verdict: 'inconclusive',
       found: expect.stringContaining('NOPERM'),
       remedy: expect.stringContaining('+info'),
+    });
+  });
+});
+
+describe('TLS', () => {
+  let authority: Authority;
+  let port: number;
+
+  beforeAll(async () => {
+    authority = await Authority.create('Our Authority');
+    port = await locked.speakTls(await authority.issue({ names: ['DNS:cache.test', 'IP:127.0.0.1'] }));
+  });
+  afterAll(() => authority?.remove());
+
+  const secure = (tls: unknown, entry: object = {}) =>
+    ask(check(locked, { port, password: '${secret.CACHE}', tls, ...entry }), { variables: { CACHE: password } });
+
+  it('is spoken, for the address or for the name that the check gives', async () => {
+    expect(await secure({ ca: authority.file })).toMatchObject({ verdict: 'pass', target: `127.0.0.1:${port}` });
+    expect(await secure({ ca: authority.file, 'server-name': 'cache.test' })).toMatchObject({ verdict: 'pass' });
+    await until('the check has hung up', async () => (await locked.clients()) === 0);
+  });
+
+  it('with a certificate of an unknown authority or for another name leaves no data', async () => {
+    expect(await secure(true)).toMatchObject({
+      verdict: 'inconclusive',
+      found: expect.stringContaining(`127.0.0.1:${port} could not be asked`),
+      remedy: expect.stringContaining('of a known authority'),
+    });
+    expect(await secure({ ca: authority.file, 'server-name': 'shop.test' })).toMatchObject({
+      verdict: 'inconclusive',
+      found: expect.stringContaining("does not match certificate's altnames"),
+    });
+    expect(await secure({ ca: '/nowhere.pem' })).toMatchObject({
+      verdict: 'inconclusive',
+      found: expect.stringContaining('/nowhere.pem cannot be read on the runner'),
+    });
+  });
+
+  it('on a port that does not speak it, or not on one that does, leaves no data', async () => {
+    expect(await secure({ ca: authority.file }, { port: locked.port, timeout: '1s' })).toMatchObject({
+      verdict: 'inconclusive',
+    });
+    expect(await secure(undefined, { timeout: '1s' })).toMatchObject({
+      verdict: 'inconclusive',
+      remedy: expect.stringContaining('expect another protocol on this port'),
     });
   });
 });

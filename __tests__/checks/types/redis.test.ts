@@ -1,5 +1,7 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { withRedis } from '../../../shared/checks/redis/connection';
 import { judgeHitRatio } from '../../../shared/checks/redis/hit-ratio';
 import { parseInfo } from '../../../shared/checks/redis/info';
 import { judgeServer, type ServerExpectation } from '../../../shared/checks/redis/judge-server';
@@ -147,9 +149,13 @@ describe('a server that is none', () => {
   const closing: (() => Promise<unknown>)[] = [];
   afterEach(() => Promise.all(closing.splice(0).map((close) => close())));
 
-  const serve = async (answer: (socket: Socket, command: string) => void): Promise<number> => {
+  const serve = async (
+    answer: (socket: Socket, command: string) => void,
+    onConnection: () => void = () => undefined,
+  ): Promise<number> => {
     const sockets = new Set<Socket>();
     const server: Server = createServer((socket) => {
+      onConnection();
       sockets.add(socket);
       socket.on('error', () => undefined);
       socket.on('data', (chunk) => answer(socket, chunk.toString()));
@@ -201,6 +207,24 @@ describe('a server that is none', () => {
       found: expect.stringContaining('more than 4194304 bytes came as an answer'),
     });
     expect(written).toBeLessThan(512 * 1024 * 1024);
+  });
+
+  it('and is no longer to be asked is left alone', async () => {
+    let connections = 0;
+    const port = await serve(
+      () => undefined,
+      () => (connections += 1),
+    );
+    const login = { user: undefined, password: undefined, tls: null };
+    const over = { signal: AbortSignal.abort(new Error('the suite is over')), timeoutMs: 1000 };
+    const server = { host: '127.0.0.1', port };
+    await expect(withRedis(server, login, over, (send) => send('PING'))).rejects.toThrow('the attempt is over');
+    // What was opened before this one would have arrived before it, too.
+    const last = connect(port, '127.0.0.1');
+    await once(last, 'connect');
+    last.destroy();
+    await once(last, 'close');
+    expect(connections).toBeLessThanOrEqual(1);
   });
 
   it('and answers PING with another word fails', async () => {

@@ -68,6 +68,29 @@ export class Redis {
     return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(text)?.[1];
   }
 
+  /** Lets it speak TLS as well; resolves to the port for it. */
+  async speakTls({ cert, key }: { cert: string; key: string }): Promise<number> {
+    const [port = 0] = await freePorts(1);
+    const [certFile, keyFile] = [join(this.folder, 'cert.pem'), join(this.folder, 'key.pem')];
+    for (const [file, text] of [
+      [certFile, cert],
+      [keyFile, key],
+    ] as const) {
+      writeFileSync(file, text);
+      giveAway(file);
+    }
+    const settings = { 'tls-cert-file': certFile, 'tls-key-file': keyFile, 'tls-ca-cert-file': certFile };
+    const all = { ...settings, 'tls-auth-clients': 'no', 'tls-port': String(port) };
+    await this.ask('CONFIG', 'SET', ...Object.entries(all).flat());
+    return port;
+  }
+
+  /** Connections of clients other than replicas, the asking one left out. */
+  async clients(): Promise<number> {
+    const list = String(await this.ask('CLIENT', 'LIST', 'TYPE', 'normal'));
+    return list.trim().split('\n').length - 1;
+  }
+
   async stop(): Promise<void> {
     await this.server.stop('SIGKILL');
     removeFolder(this.folder);

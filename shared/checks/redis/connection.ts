@@ -49,8 +49,12 @@ export async function withRedis<Result>(
   const broken = new Promise<never>((_resolve, reject) => {
     leave.signal.addEventListener('abort', () => reject(leave.signal.reason), { once: true });
   });
+  if (signal.aborted) onAbort();
   const talk = async () => {
     const { createClient, ErrorReply } = await redisClient();
+    const place = login.tls === null ? server : await secured(server, login.tls, leave.signal, closing);
+    // Whoever has left meanwhile closes nothing that is opened from here on.
+    leave.signal.throwIfAborted();
     const client = createClient({
       RESP: 2,
       maintNotifications: 'disabled',
@@ -60,7 +64,7 @@ export async function withRedis<Result>(
       // The signal of the attempt bounds everything; a timer of the client's own would outlive the conversation.
       commandOptions: { timeout: 0 },
       socket: {
-        ...(login.tls === null ? server : await secured(server, login.tls, leave.signal, closing)),
+        ...place,
         connectTimeout: attempt.timeoutMs + 1000,
         reconnectStrategy: false,
       },
@@ -88,6 +92,7 @@ export async function withRedis<Result>(
     throw asRefusal(thrown, placeOf(server));
   } finally {
     signal.removeEventListener('abort', onAbort);
+    leave.abort(new Error('the conversation is over'));
     for (const close of closing.reverse()) close();
   }
 }
