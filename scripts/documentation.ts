@@ -21,7 +21,8 @@ export interface Example {
 export function documents(root: string): Document[] {
   const pages = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md'];
   if (existsSync(join(root, 'docs'))) {
-    pages.push(...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])));
+    const below = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).sort();
+    pages.push(...below.flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])));
   }
   pages.push(...actionNames(root).map((name) => `actions/${name}/README.md`));
   return pages

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readDefinition } from './action-definition';
 import { renderActions, renderInputs, renderOutputs } from './action-docs';
 import { actionNames } from './entries';
-import { checkTables, manifestTables } from './reference-docs';
+import { checkReference, checkTables, manifestTables } from './reference-docs';
 import { replaceRegion } from './regions';
 
 /**
@@ -23,14 +23,17 @@ export function renderReadmes(root: string): Map<string, string> {
     const replaced = replaceRegion(readText(root, 'README.md'), 'actions', renderActions(definitions));
     if (replaced !== null) readmes.set('README.md', replaced);
   }
-  for (const [file, tables] of [
-    ['docs/manifest.md', manifestTables()],
-    ['docs/health-checks.md', checkTables()],
-  ] as const) {
-    if (!existsSync(join(root, file))) continue;
-    let text = readText(root, file);
-    for (const [name, table] of tables) text = region(file, text, name, table);
-    readmes.set(file, text);
+  if (existsSync(join(root, 'docs/manifest.md'))) {
+    let text = readText(root, 'docs/manifest.md');
+    for (const [name, table] of manifestTables()) text = region('docs/manifest.md', text, name, table);
+    readmes.set('docs/manifest.md', text);
+  }
+  if (existsSync(join(root, 'docs/health-checks.md'))) {
+    let text = readText(root, 'docs/health-checks.md');
+    // The page shows some of the types; all of them are in the reference.
+    for (const [name, table] of checkTables()) text = replaceRegion(text, name, table) ?? text;
+    readmes.set('docs/health-checks.md', text);
+    readmes.set('docs/checks/reference.md', checkReference());
   }
   return readmes;
 }

@@ -52,11 +52,43 @@ export function checkTables(): Map<string, string> {
   const tables = new Map([['common', keyTable(first, [], shared)]]);
   for (const type of types) {
     const name = String(at(type, 'type').const);
-    tables.set(`check-${name}`, keyTable(type, ['type', 'expect', ...shared]));
+    tables.set(
+      `check-${name}`,
+      keyTable(type, ['type', ...(type.properties?.['expect']?.properties === undefined ? [] : ['expect']), ...shared]),
+    );
     const expect = type.properties?.['expect'];
-    if (expect !== undefined) tables.set(`expect-${name}`, keyTable(expect));
+    if (expect?.properties !== undefined) tables.set(`expect-${name}`, keyTable(expect));
   }
   return tables;
+}
+
+/** docs/checks/reference.md: the keys of every type. */
+export function checkReference(): string {
+  const tables = checkTables();
+  const types = variants(at(jsonSchema(suiteSchema), 'checks').items ?? {});
+  const sections = types.map((type) => {
+    const { const: name, description = '' } = at(type, 'type');
+    const expect = tables.get(`expect-${name}`);
+    return [
+      `## \`${name}\``,
+      '',
+      description,
+      tables.get(`check-${name}`) ?? '',
+      ...(expect === undefined ? [] : ['`expect`:', expect]),
+    ].join('\n');
+  });
+  return [
+    '# Keys of every check',
+    '',
+    'Written by `npm run docs` from the schema that suites are read with. How suites work: [health checks](../health-checks.md).',
+    '',
+    '## Every check',
+    tables.get('common') ?? '',
+    ...sections,
+  ]
+    .join('\n')
+    .trimEnd()
+    .concat('\n');
 }
 
 function jsonSchema(schema: z.ZodType): Schema {

@@ -29,10 +29,6 @@ let probe: HostProbe;
 beforeAll(async () => {
   shop = new Shop(await startFleet(1));
   machine = shop.ledger;
-  // What holds a deployment in its checks must not hold it before.
-  shop.configure((staging) => {
-    staging['health'].baseline = false;
-  });
   mustBe('deployed', await shop.deploy('1.0.0'));
   site = environmentOf(machine);
   [link, probe] = connectTo(site);

@@ -69,6 +69,8 @@ function samples(answer: AgentAnswer): ServiceSample[] {
       restarts: number(fields['restarts']),
       pid: number(fields['pid']),
       invocation: fields['invocation'] === '-' ? null : (fields['invocation'] ?? null),
+      result: fields['result'] === '-' ? null : (fields['result'] ?? null),
+      stale: fields['stale'] === 'yes',
     }));
 }
 
