@@ -883,18 +883,18 @@ service_sample() { # one `service` line a unit
   case $manager in
     systemd)
       for unit in $units; do
-        ActiveState=unknown SubState=unknown NRestarts=- MainPID=- InvocationID=-
+        ActiveState=unknown SubState=unknown NRestarts=- MainPID=- InvocationID=- Result=- NeedDaemonReload=-
         while IFS='=' read -r key value; do
           case $key in
-            ActiveState | SubState | NRestarts | MainPID | InvocationID) eval "$key=\$value" ;;
+            ActiveState | SubState | NRestarts | MainPID | InvocationID | Result | NeedDaemonReload) eval "$key=\$value" ;;
           esac
         done <<EOF
-$(systemctl show -p ActiveState,SubState,NRestarts,MainPID,InvocationID -- "$unit" 2>/dev/null 9>&-)
+$(systemctl show -p ActiveState,SubState,NRestarts,MainPID,InvocationID,Result,NeedDaemonReload -- "$unit" 2>/dev/null 9>&-)
 EOF
         is_active=no
         if [ "$ActiveState" = active ] || [ "$ActiveState" = reloading ]; then is_active=yes; fi
         [ "$MainPID" != 0 ] || MainPID=-
-        say service "component=$name" "unit=$unit" "active=$is_active" "state=$ActiveState/$SubState" "restarts=${NRestarts:--}" "pid=${MainPID:--}" "invocation=${InvocationID:--}"
+        say service "component=$name" "unit=$unit" "active=$is_active" "state=$ActiveState/$SubState" "restarts=${NRestarts:--}" "pid=${MainPID:--}" "invocation=${InvocationID:--}" "result=${Result:--}" "stale=$NeedDaemonReload"
       done
       ;;
     process)

@@ -641,11 +641,29 @@ with_env() { # limit text file: user text under sh with its secrets; both output
 
 captured() { # limit text -> $output
   captured_status=0
-  captured_file=$(mktemp "${TMPDIR:-/tmp}/deploy-safeguard.XXXXXX" 2>/dev/null) || captured_file=/dev/null
+  captured_file=/dev/null
+  if temporary; then captured_file=$temporary; fi
   with_env "$1" "$2" "$captured_file" || captured_status=$?
   output=$(tail -c 65536 "$captured_file")
-  [ "$captured_file" = /dev/null ] || rm -f "$captured_file"
+  drop_temporary
   return "$captured_status"
+}
+
+# The end of a login ends what runs in it, with one signal after the other: none may end `rm`, which is such a process too,
+# and each has to do all of it, since one that comes during the other's trap ends that. A shell that dies of a signal sets
+# off no trap for its exit. The name is found by the process, as mktemp may be ended when it has made something.
+temporary() { # option of mktemp -> $temporary
+  temporaries=${TMPDIR:-/tmp}/deploy-safeguard.$$
+  trap 'trap "" HUP INT TERM PIPE; rm -rf "$temporaries".*' EXIT
+  trap 'trap "" HUP INT TERM PIPE; rm -rf "$temporaries".*; exit 1' HUP INT TERM PIPE
+  temporary=$(mktemp ${1:+"$1"} "$temporaries.XXXXXX" 2>/dev/null) || { drop_temporary && return 1; }
+}
+
+drop_temporary() {
+  [ -z "$temporary" ] || rm -rf "$temporary"
+  temporary=''
+  trap - EXIT HUP INT TERM
+  trap 'exit 1' PIPE # see main
 }
 
 logged() { # text -> $why, the end of what it printed; a start or stop command, whose service may go on printing
@@ -865,18 +883,18 @@ service_sample() { # one `service` line a unit
   case $manager in
     systemd)
       for unit in $units; do
-        ActiveState=unknown SubState=unknown NRestarts=- MainPID=- InvocationID=-
+        ActiveState=unknown SubState=unknown NRestarts=- MainPID=- InvocationID=- Result=- NeedDaemonReload=-
         while IFS='=' read -r key value; do
           case $key in
-            ActiveState | SubState | NRestarts | MainPID | InvocationID) eval "$key=\$value" ;;
+            ActiveState | SubState | NRestarts | MainPID | InvocationID | Result | NeedDaemonReload) eval "$key=\$value" ;;
           esac
         done <<EOF
-$(systemctl show -p ActiveState,SubState,NRestarts,MainPID,InvocationID -- "$unit" 2>/dev/null 9>&-)
+$(systemctl show -p ActiveState,SubState,NRestarts,MainPID,InvocationID,Result,NeedDaemonReload -- "$unit" 2>/dev/null 9>&-)
 EOF
         is_active=no
         if [ "$ActiveState" = active ] || [ "$ActiveState" = reloading ]; then is_active=yes; fi
         [ "$MainPID" != 0 ] || MainPID=-
-        say service "component=$name" "unit=$unit" "active=$is_active" "state=$ActiveState/$SubState" "restarts=${NRestarts:--}" "pid=${MainPID:--}" "invocation=${InvocationID:--}"
+        say service "component=$name" "unit=$unit" "active=$is_active" "state=$ActiveState/$SubState" "restarts=${NRestarts:--}" "pid=${MainPID:--}" "invocation=${InvocationID:--}" "result=${Result:--}" "stale=$NeedDaemonReload"
       done
       ;;
     process)
@@ -1285,6 +1303,11 @@ verb_switch() { # one component
   case $state in
     switched) finish state=switched already=yes ;;
     staged | switching) ;;
+    halted)
+      [ "${a_override:-no}" = yes ] || wrong_state
+      load_plan "$ROOT/txn/$txn/plan"
+      left_half_way || finish state=halted already=yes
+      ;;
     *) wrong_state ;;
   esac
   needs_lease
@@ -1310,6 +1333,8 @@ verb_switch() { # one component
     release_complete "$croot" "$release" || die release-missing "release $release of $name is not complete" "component=$name"
     # shellcheck disable=SC2086 # split on purpose
     have_secrets $uses || refuse secret-missing "the commands of $name need secrets that were not given:$uses" "component=$name"
+    # Nobody watches what has halted.
+    if [ "$state" = halted ]; then arm_watcher; fi
     # That it is there is all that it says, so it needs no rename; it reaches the disk with the state.
     echo yes 2>/dev/null >"$ROOT/txn/$txn/begun.$name" || die write-failed "cannot write in $ROOT/txn/$txn"
     if [ "$state" = switching ]; then fsync "$ROOT/txn/$txn"; else set_state switching || die write-failed "cannot record the state"; fi
@@ -1340,6 +1365,17 @@ verb_switch() { # one component
   done
   if [ "$missing" = yes ]; then fsync "$ROOT/txn/$txn"; else set_state switched || die write-failed "cannot record the state"; fi
   finish "state=$state"
+}
+
+# A lease that ended past the point of no return may have cut a switch short, with a service that stands still.
+left_half_way() {
+  i=0
+  while [ "$i" -lt "$components" ]; do
+    i=$((i + 1))
+    component "$i"
+    [ -f "$ROOT/txn/$txn/done.$name" ] || return 0
+  done
+  return 1
 }
 
 previous_of() { # component name -> $previous: link text, or - for none
@@ -2069,9 +2105,8 @@ verb_run() { # a check's command: secrets, then its text
   is_number "$limit" || refuse bad-call "bad timeout"
   read_secrets
   rest_of_input
-  out=$(mktemp -d "${TMPDIR:-/tmp}/deploy-safeguard.XXXXXX") || die no-space "cannot create a temporary folder"
-  # shellcheck disable=SC2064 # the name is needed as it is now
-  trap "rm -rf '$out'" EXIT
+  temporary -d || die no-space "cannot create a temporary folder"
+  out=$temporary
   status=0
   (
     for secret in $secret_names; do eval "$secret=\$secret__$secret; export $secret"; done
