@@ -105,13 +105,7 @@ describe('a file on the host', () => {
       'inconclusive',
       'no data: no version from /v: "<html> </html>" is no version but a longer text; say with json or matches where it stands',
     ],
-    [
-      'is not JSON',
-      prints('14'),
-      { json: 'a' },
-      'inconclusive',
-      'no data: no version from /v: there is no text at a',
-    ],
+    ['is not JSON', prints('14'), { json: 'a' }, 'inconclusive', 'no data: no version from /v: there is no text at a'],
     ['is broken JSON', prints('{'), { json: 'a' }, 'inconclusive', 'no data: no version from /v: "{" is not JSON'],
     [
       'does not match',
