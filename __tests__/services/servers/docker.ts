@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { findProgram, until } from '../support/program';
@@ -113,9 +113,20 @@ export class DockerEngine {
   async #importImages(): Promise<void> {
     const tree = join(this.#folder, 'tree');
     mkdirSync(join(tree, 'bin'), { recursive: true });
-    copyFileSync(findProgram('busybox', { debian: 'busybox-static' }), join(tree, 'bin/busybox'));
+    const busybox = findProgram('busybox', { debian: 'busybox' });
+    copyFileSync(busybox, join(tree, 'bin/busybox'));
+    for (const library of await librariesOf(busybox)) {
+      mkdirSync(join(tree, dirname(library)), { recursive: true });
+      copyFileSync(library, join(tree, library));
+    }
     for (const name of ['sh', 'sleep', 'test']) symlinkSync('busybox', join(tree, 'bin', name));
     await run('tar', ['-C', tree, '-cf', join(this.#folder, 'image.tar'), '.']);
     for (const tag of ['1', '2']) await this.docker('import', join(this.#folder, 'image.tar'), `shop:${tag}`);
   }
+}
+
+/** Absolute paths of the shared libraries of a program and of what loads them; none where it is a static one. */
+async function librariesOf(program: string): Promise<string[]> {
+  const { stdout } = await run('ldd', [program]).catch(() => ({ stdout: '' }));
+  return [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path = '']) => path);
 }
