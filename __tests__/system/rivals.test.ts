@@ -327,9 +327,10 @@ describe('uploads that are cut off', () => {
     const run = await shop.begin('2.3.0', { ballast: 1503 });
     await until('an upload under way', () => parts().length > 0);
     await shop.other.powerCut();
+    // From here on it may be cleared away by whoever closes the transaction.
+    expect(parts()).toHaveLength(1);
     await shop.other.boot();
     expect((await run.finished).exitCode).toBe(1);
-    expect(parts()).toHaveLength(1);
     await until('no host on the way', () => shop.hosts.every((host) => [null, 'reverted'].includes(hostState(host))));
     mustBe('deployed', await shop.deploy('3.0.0'));
     expect([...parts(), ...shop.hosts.flatMap(leftovers)]).toEqual([]);
