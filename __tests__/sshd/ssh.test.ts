@@ -490,7 +490,8 @@ describe('jump hosts', () => {
 
 describe('the process', () => {
   it('is not kept alive by a closed link', async () => {
-    const before = process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name)).length;
+    const holding = () => process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name)).length;
+    const before = holding();
     const own = await startSshd();
     const web = link(own.host(), { privateKey: own.privateKey });
     await web.exec('echo hello', quick);
@@ -500,8 +501,8 @@ describe('the process', () => {
     await web.close();
     own.resume();
     await own.stop();
-    const after = process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name)).length;
-    expect(after).toBeLessThanOrEqual(before);
+    // Timers of the test runner itself come and go; what a link had left behind would stay.
+    while (holding() > before) await new Promise((resolve) => setImmediate(resolve));
   });
 });
 
