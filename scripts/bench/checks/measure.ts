@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +38,7 @@ export async function measureChecks(settings: ChecksSettings): Promise<BenchRepo
       progress(`checks: round ${round} of ${settings.rounds}`);
       for (const count of [few, many]) {
         const ours = await rivals.ours(count);
-        const goss = rivals.goss(count);
+        const goss = await rivals.goss(count);
         // Round 0 is not counted: it warms the caches.
         if (round === 0) continue;
         samples.add(`${count} checks, from start to end`, ours.processMs);
@@ -81,7 +82,11 @@ class Rivals {
       writeFileSync(join(folder, 'workspace', `${count}.yml`), suiteOf(asked));
       writeFileSync(join(folder, `goss-${count}.yml`), gossfileOf(asked));
     }
-    const environment = { hosts: { runner: { connection: 'local', roles: ['web'] } }, components: {} };
+    const environment = {
+      hosts: { runner: { connection: 'local', roles: ['web'] } },
+      components: { app: { roles: ['web'], root: join(folder, 'app'), artifact: 'app.tar' } },
+      paths: { state: join(folder, 'state') },
+    };
     const manifest = { app: 'bench', environments: { bench: environment } };
     writeFileSync(join(folder, 'workspace/safeguard.yml'), stringify(manifest));
   }
@@ -105,14 +110,20 @@ class Rivals {
     };
   }
 
-  goss(count: number): number {
+  /** Not waited for in one go: this process also serves what is asked. */
+  async goss(count: number): Promise<number> {
     const began = performance.now();
-    const { status, stdout } = spawnSync(
+    const child = spawn(
       this.#settings.goss,
-      ['--gossfile', join(this.#folder, `goss-${count}.yml`), 'validate', '--format', 'silent'],
-      { encoding: 'utf8' },
+      ['--gossfile', join(this.#folder, `goss-${count}.yml`), 'validate', '--format', 'rspecish', '--no-color'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
     );
-    if (status !== 0) throw new Error(`goss ended with ${status}:\n${stdout}`);
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+      text += piece;
+    });
+    const [status] = await once(child, 'close');
+    if (status !== 0) throw new Error(`goss ended with ${status}:\n${text}`);
     return performance.now() - began;
   }
 }
