@@ -17,12 +17,20 @@ const largestBundle = 1.3 * 1000 * 1000;
 const unwanted = new Set(['pagent.exe']);
 /**
  * What no action here uses, and every start would pay for. A built-in module that is loaded anyway takes its place, so a
- * call would throw: getIDToken of @actions/core, whose HTTP client brings all of undici; sftp of ssh2's client and server.
+ * call would throw: getIDToken of @actions/core, whose HTTP client brings all of undici; sftp of ssh2's client and server;
+ * pg's native and Cloudflare sockets. Of the client of Redis we send commands as words, so that its tables of them, three
+ * quarters of it, are left out but for AUTH, which it sends itself.
  */
 const unused = {
   '@actions/http-client': 'node:fs',
   '@actions/http-client/lib/auth': 'node:fs',
   './protocol/SFTP.js': 'node:fs',
+  './lib/cluster': 'var { default: {} }',
+  './lib/sentinel': 'var { default: {} }',
+  './lib/commands': 'node:fs',
+  './command-metadata-data': 'var { COMMAND_METADATA: {}, default: {} }',
+  '../commands':
+    'var { default: { AUTH: { parseCommand(p, { username, password }) { p.push("AUTH"); if (username !== undefined) p.push(username); p.push(password); } } } }',
   '@node-rs/xxhash': 'node:fs',
   'pg-cloudflare': 'node:fs',
   'pg-native': 'node:fs',
@@ -32,16 +40,15 @@ const moduleStart = /^\/\*{3}\/ (?=\()/gm;
 const moduleEnd = /^\/\*{3}\/ \}\)/gm;
 /** One character beyond Latin-1 makes V8 keep and scan the whole source with two bytes a character. */
 const format = { comments: false, ascii_only: true };
-/** What a dynamic import() splits off: a client that most runs never need is read when it is first used. */
-const chunkName = /^\d+\.index\.js$/;
+const orphanChunk = /^\d+\.index\.js$/;
 const binaryName = /\.(node|exe|dll|so|dylib|a|o|wasm)$/;
 /** Marks a module's function for the minifier, which takes a pair of parentheses for superfluous but keeps a call. */
 const eager = '__run_at_start__';
 const binaryStarts = ['\u007fELF', 'MZ', '\u00cf\u00fa\u00ed\u00fe', '\0asm'];
 
 /**
- * Bundles one entry for Node, minified. Throws an Error that lists what must not be in a bundle: binaries, paths of this
- * machine, more bytes than allowed.
+ * Bundles one entry for Node, minified. Throws an Error that lists what must not be in a bundle: binaries, chunks that a
+ * dynamic import split off, paths of this machine, more bytes than allowed.
  */
 export async function bundle(root: string, entry: Entry): Promise<Bundle> {
   const { code, assets, stats } = await ncc(join(root, entry.source), {
@@ -54,8 +61,7 @@ export async function bundle(root: string, entry: Entry): Promise<Bundle> {
   });
   const files = new Map<string, Buffer>([['index.js', Buffer.from(await minified(marked(code)))]]);
   for (const [name, { source }] of Object.entries(assets)) {
-    if (unwanted.has(name)) continue;
-    files.set(name, chunkName.test(name) ? Buffer.from(await minified(String(source))) : Buffer.from(source));
+    if (!unwanted.has(name)) files.set(name, Buffer.from(source));
   }
   const problems = [...files].flatMap(([name, content]) => problemsOf(root, name, content));
   if (problems.length > 0) throw new Error(`${entry.source}: ${problems.join('; ')}`);
@@ -87,6 +93,7 @@ async function minified(code: string): Promise<string> {
 
 function problemsOf(root: string, name: string, content: Buffer): string[] {
   const problems: string[] = [];
+  if (orphanChunk.test(name)) problems.push(`${name} is a split-off chunk: give the import() webpackMode: "eager"`);
   const start = content.subarray(0, 4).toString('latin1');
   if (binaryName.test(name) || binaryStarts.some((magic) => start.startsWith(magic))) {
     problems.push(`${name} is a binary, and binaries do not belong into dist`);

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -165,7 +166,10 @@ export class Box {
   write(name: string, text: string): void {
     const at = path.join(this.root, name);
     mkdirSync(path.dirname(at), { recursive: true });
-    writeFileSync(at, text);
+    // In place at once, as the agent does it: its watcher, which reads all the while, sees no half of a file.
+    const whole = path.join(this.folder, 'written');
+    writeFileSync(whole, text);
+    renameSync(whole, at);
   }
 
   verb(verb: string, args: Arguments = {}, options: VerbOptions = {}): Promise<Answer> {

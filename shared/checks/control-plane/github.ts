@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { SafeguardError } from '../../errors';
-import type { Github } from '../../github/client';
+import type { GithubReader } from '../../github/reader';
 import { rule } from '../../manifest/fields';
 import type { Attempt, Observation } from '../check';
 import type { CheckContext } from '../context';
@@ -40,17 +40,15 @@ export async function githubFor(
   token: string,
   context: CheckContext,
   { timeoutMs }: Pick<Attempt, 'timeoutMs'>,
-): Promise<Github> {
-  // Loaded with the first question: a deployment itself never asks GitHub.
-  const { createGithub } = await import('../../github/client');
-  return createGithub({
+): Promise<GithubReader> {
+  // Run with the first question: a deployment itself never asks GitHub.
+  const { createGithubReader } = await import(/* webpackMode: "eager" */ '../../github/reader');
+  return createGithubReader({
     token,
     baseUrl: apiUrl(context),
     log: context.log,
     userAgent: 'deploy-safeguard',
     requestTimeoutMs: timeoutMs,
-    maxWaitSeconds: 0,
-    retries: 0,
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Github } from '../../github/client';
+import type { GithubReader } from '../../github/reader';
 import type { Observation } from '../check';
 import { allPages, type RepositoryName } from './github';
 
@@ -28,7 +28,12 @@ type Page = (page: number) => Promise<Names>;
  *
  * @throws SafeguardError of fault `github`
  */
-export async function listNames(github: Github, where: Where, wanted: Wanted, signal: AbortSignal): Promise<Searched> {
+export async function listNames(
+  github: GithubReader,
+  where: Where,
+  wanted: Wanted,
+  signal: AbortSignal,
+): Promise<Searched> {
   const own: Owner[] = where.environment === null ? ['repository'] : ['repository', 'environment'];
   const lists = await Promise.all(own.map((owner) => allPages(pageOf(github, where, wanted.kind, owner, signal))));
   const missing = without(wanted.names, lists.flat());
@@ -47,7 +52,7 @@ function without(names: readonly string[], known: readonly string[]): string[] {
 const perPage = { secrets: 100, variables: 30 };
 
 function pageOf(
-  github: Github,
+  github: GithubReader,
   { repository, environment }: Where,
   kind: Wanted['kind'],
   owner: Owner,
@@ -55,19 +60,23 @@ function pageOf(
 ): Page {
   const purpose = { what: `list the ${kind} of the ${owner}`, permission: `${kind}: read` };
   return (page) =>
-    github.ask(purpose, ({ rest: { actions } }): Promise<Names> => {
+    github.ask(purpose, (request): Promise<Names> => {
       const options = { ...repository, per_page: perPage[kind], page, request: { signal } };
       const named = { ...options, environment_name: environment ?? '' };
       const lists = {
         secrets: {
-          repository: () => actions.listRepoSecrets(options).then(secretNames),
-          environment: () => actions.listEnvironmentSecrets(named).then(secretNames),
-          organization: () => actions.listRepoOrganizationSecrets(options).then(secretNames),
+          repository: () => request('GET /repos/{owner}/{repo}/actions/secrets', options).then(secretNames),
+          environment: () =>
+            request('GET /repos/{owner}/{repo}/environments/{environment_name}/secrets', named).then(secretNames),
+          organization: () =>
+            request('GET /repos/{owner}/{repo}/actions/organization-secrets', options).then(secretNames),
         },
         variables: {
-          repository: () => actions.listRepoVariables(options).then(variableNames),
-          environment: () => actions.listEnvironmentVariables(named).then(variableNames),
-          organization: () => actions.listRepoOrganizationVariables(options).then(variableNames),
+          repository: () => request('GET /repos/{owner}/{repo}/actions/variables', options).then(variableNames),
+          environment: () =>
+            request('GET /repos/{owner}/{repo}/environments/{environment_name}/variables', named).then(variableNames),
+          organization: () =>
+            request('GET /repos/{owner}/{repo}/actions/organization-variables', options).then(variableNames),
         },
       };
       return lists[kind][owner]();

@@ -42,7 +42,7 @@ export async function askWebSocket(question: WebSocketQuestion): Promise<WebSock
   const noAnswer = (detail: string, code: string) =>
     new NoHttpAnswer(detail, { url: asked, progress, code, partial: null });
   // Loaded with the first question: most deployments ask none.
-  const { WebSocket } = await import('ws');
+  const { WebSocket } = await import(/* webpackMode: "eager" */ 'ws');
   if (signal.aborted) throw noAnswer('stopped', 'aborted');
   const socket = new WebSocket(url, [...question.protocols], {
     headers: { 'user-agent': 'deploy-safeguard', ...question.headers },

@@ -49,7 +49,7 @@ export async function withPostgres<T>(
   signal.throwIfAborted();
   const socket = new Socket();
   // Loaded with the first question: most deployments ask no database.
-  const { Client } = await import('pg');
+  const { Client } = await import(/* webpackMode: "eager" */ 'pg');
   signal.throwIfAborted();
   const client = new Client(settingsFor(connection, socket, ssl));
   const guards = [guardStream(socket, maxBytes)];

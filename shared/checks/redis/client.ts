@@ -4,7 +4,7 @@ let loaded: typeof import('@redis/client') | undefined;
 
 /** The client, loaded with the first question: most deployments ask no Redis. */
 export async function redisClient(): Promise<typeof import('@redis/client')> {
-  loaded ??= await import('@redis/client');
+  loaded ??= await import(/* webpackMode: "eager" */ '@redis/client');
   return loaded;
 }
 

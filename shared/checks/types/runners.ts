@@ -97,11 +97,11 @@ async function listRunners(
   const github = await githubFor(token, context, attempt);
   const { signal } = attempt;
   return allPages(async (page) => {
-    const { data } = await github.ask({ what: 'list the runners', permission }, ({ rest: { actions } }) => {
+    const { data } = await github.ask({ what: 'list the runners', permission }, (request) => {
       const options = { per_page: 100, page, request: { signal } };
       return typeof owner === 'string'
-        ? actions.listSelfHostedRunnersForOrg({ org: owner, ...options })
-        : actions.listSelfHostedRunnersForRepo({ ...owner, ...options });
+        ? request('GET /orgs/{org}/actions/runners', { org: owner, ...options })
+        : request('GET /repos/{owner}/{repo}/actions/runners', { ...owner, ...options });
     });
     return { total: data.total_count, entries: data.runners };
   });
