@@ -18,19 +18,17 @@ const unwanted = new Set(['pagent.exe']);
 /**
  * What no action here uses, and every start would pay for. A built-in module that is loaded anyway takes its place, so a
  * call would throw: getIDToken of @actions/core, whose HTTP client brings all of undici; sftp of ssh2's client and server;
- * pg's native and Cloudflare sockets. Of the client of Redis we send commands as words, so that its tables of them, three
- * quarters of it, are left out but for AUTH, which it sends itself.
+ * pg's native and Cloudflare sockets; of the client of Redis, to which we give commands as words, its tables of them.
  */
 const unused = {
   '@actions/http-client': 'node:fs',
   '@actions/http-client/lib/auth': 'node:fs',
   './protocol/SFTP.js': 'node:fs',
-  './lib/cluster': 'var { default: {} }',
-  './lib/sentinel': 'var { default: {} }',
-  './lib/commands': 'node:fs',
-  './command-metadata-data': 'var { COMMAND_METADATA: {}, default: {} }',
-  '../commands':
-    'var { default: { AUTH: { parseCommand(p, { username, password }) { p.push("AUTH"); if (username !== undefined) p.push(username); p.push(password); } } } }',
+  './lib/cluster': 'node:fs',
+  './lib/sentinel': 'node:fs',
+  './lib/commands': 'node:string_decoder',
+  '../commands': 'node:string_decoder',
+  '../command-metadata': 'node:fs',
   '@node-rs/xxhash': 'node:fs',
   'pg-cloudflare': 'node:fs',
   'pg-native': 'node:fs',

@@ -59,8 +59,6 @@ export async function withRedis<Result>(
       RESP: 2,
       maintNotifications: 'disabled',
       disableClientInfo: true,
-      ...(login.user === undefined ? {} : { username: login.user }),
-      ...(login.password === undefined ? {} : { password: login.password }),
       // The signal of the attempt bounds everything; a timer of the client's own would outlive the conversation.
       commandOptions: { timeout: 0 },
       socket: {
@@ -78,13 +76,17 @@ export async function withRedis<Result>(
         if (login.tls === null) watchGreeting(socket, (reply) => leave.abort(new ErrorReply(reply)));
       },
     );
-    return await converse(async (...command) => {
+    const send: Send = async (...command) => {
       try {
         return (await client.sendCommand(command)) as Reply;
       } catch (thrown) {
         throw asRefusal(thrown, placeOf(server));
       }
-    });
+    };
+    // Sent by us: bundles leave out the commands that the client knows itself, AUTH among them.
+    if (login.password !== undefined)
+      await send('AUTH', ...(login.user === undefined ? [] : [login.user]), login.password);
+    return await converse(send);
   };
   try {
     return await Promise.race([broken, talk()]);
