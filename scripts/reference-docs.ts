@@ -44,7 +44,7 @@ export function manifestTables(): Map<string, string> {
 
 /** Regions of docs/health-checks.md: the keys that all checks share, those of each type, and its expectations. */
 export function checkTables(): Map<string, string> {
-  const types = variants(at(jsonSchema(suiteSchema), 'checks').items ?? {});
+  const types = variants(at(jsonSchema(suiteSchema()), 'checks').items ?? {});
   const [first = {}] = types;
   const shared = Object.keys(first.properties ?? {}).filter((key) =>
     types.every(({ properties = {} }) => JSON.stringify(properties[key]) === JSON.stringify(first.properties?.[key])),
@@ -65,7 +65,7 @@ export function checkTables(): Map<string, string> {
 /** docs/checks/reference.md: the keys of every type. */
 export function checkReference(): string {
   const tables = checkTables();
-  const types = variants(at(jsonSchema(suiteSchema), 'checks').items ?? {});
+  const types = variants(at(jsonSchema(suiteSchema()), 'checks').items ?? {});
   const sections = types.map((type) => {
     const { const: name, description = '' } = at(type, 'type');
     const expect = tables.get(`expect-${name}`);

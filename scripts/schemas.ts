@@ -12,7 +12,7 @@ export function renderSchemas(): Map<string, string> {
     ],
     [
       'schema/suite.schema.json',
-      render(suiteSchema, 'input', 'deploy-safeguard health checks', 'What a file under health.suites may contain.'),
+      render(suiteSchema(), 'input', 'deploy-safeguard health checks', 'What a file under health.suites may contain.'),
     ],
     [
       'schema/report.schema.json',

@@ -21,8 +21,8 @@ export interface CheckType<Spec extends CommonSpec = CommonSpec> {
   type: string;
   /** Category of a check that names none. */
   category: Category;
-  /** The whole entry of a suite file, common fields included; `type` is a literal. */
-  schema: z.ZodObject;
+  /** The whole entry of a suite file, common fields included; `type` is a literal. Made when it is first asked for. */
+  schema: () => z.ZodObject;
   /**
    * Ties what the file says to the environment. Pure.
    *

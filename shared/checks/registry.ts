@@ -98,10 +98,14 @@ const types = [
   performanceCheck,
 ] as readonly CheckType<never>[];
 
-const [first, ...others] = types.map((type) => type.schema);
+/** Names of all types. */
+export const typeNames: readonly string[] = types.map(({ type }) => type);
 
-/** One entry of a suite file, of whatever type. */
-export const checkSchema = z.discriminatedUnion('type', [first as z.ZodObject, ...others]);
+/** One entry of a suite file, of any of these types. */
+export function checkSchema(names: readonly string[]) {
+  const [first, ...others] = types.filter(({ type }) => names.includes(type)).map(({ schema }) => schema());
+  return z.discriminatedUnion('type', [first as z.ZodObject, ...others]);
+}
 
 /**
  * The check that an entry of a suite file describes.
@@ -109,7 +113,7 @@ export const checkSchema = z.discriminatedUnion('type', [first as z.ZodObject, .
  * @param entry what `checkSchema` made of it
  * @throws SafeguardError `suite-invalid` when it does not fit the environment.
  */
-export function checkFrom(entry: z.output<typeof checkSchema>, environment: Environment): Check {
+export function checkFrom(entry: z.output<ReturnType<typeof checkSchema>>, environment: Environment): Check {
   const type = types.find((candidate) => candidate.type === entry['type']);
   if (type === undefined) {
     throw new SafeguardError(`There is no check type ${String(entry['type'])}.`, {

@@ -6,18 +6,28 @@ import { hostsOf } from '../manifest/topology';
 import { parseYaml } from '../manifest/yaml';
 import type { Check } from './check';
 import { validateChecks } from './plan';
-import { checkFrom, checkSchema } from './registry';
+import { checkFrom, checkSchema, typeNames } from './registry';
 import { bindService, hasService } from './types/service';
 
-/** A suite file. Published as a JSON Schema, with `io: 'input'`. */
-export const suiteSchema = z
-  .strictObject({
-    checks: z
-      .array(checkSchema)
-      .min(1)
-      .describe('The checks; all are asked at the same time unless one needs another.'),
-  })
-  .meta({ title: 'Health checks of deploy-safeguard' });
+/** A suite file, with checks of these types. Published as a JSON Schema, with `io: 'input'`. */
+export function suiteSchema(names = typeNames) {
+  return z
+    .strictObject({
+      checks: z
+        .array(checkSchema(names))
+        .min(1)
+        .describe('The checks; all are asked at the same time unless one needs another.'),
+    })
+    .meta({ title: 'Health checks of deploy-safeguard' });
+}
+
+/** The types that a file names; all of them where it names none or another, so that its error can tell them. */
+function typesNamed(file: unknown): readonly string[] {
+  const entries: unknown = Object(file).checks;
+  const named = Array.isArray(entries) ? entries.map((entry): unknown => Object(entry).type) : [];
+  const known = typeNames.filter((name) => named.includes(name));
+  return known.length === new Set(named).size && known.length > 0 ? known : typeNames;
+}
 
 /**
  * The checks of suite files, in order.
@@ -39,7 +49,7 @@ export async function loadSuite(file: string, environment: Environment): Promise
 
 /** @throws SafeguardError `suite-invalid`, with file, line and column where a single place is to blame. */
 export function parseSuite(text: string, file: string, environment: Environment): Check[] {
-  const { checks } = parseYaml(text, file, suiteSchema, { code: 'suite-invalid' });
+  const { checks } = parseYaml(text, file, (value) => suiteSchema(typesNamed(value)), { code: 'suite-invalid' });
   return checks.map((entry) => {
     try {
       return checkFrom(entry, environment);

@@ -16,7 +16,7 @@ export interface YamlFileKind {
 }
 
 /**
- * Parses YAML text and checks it against a schema.
+ * Parses YAML text and checks it against a schema, which may be chosen by what it says.
  *
  * Throws one SafeguardError for everything that is wrong, up to ten lines `file:line:column: message` in the order of
  * the file.
@@ -24,11 +24,12 @@ export interface YamlFileKind {
 export function parseYaml<S extends z.ZodType>(
   text: string,
   file: string,
-  schema: S,
+  schemaOrChoice: S | ((value: unknown) => S),
   kind: YamlFileKind = {},
 ): z.output<S> {
   const document = YamlDocument.parse(text);
   if (document.problems.length > 0) throw invalid(file, document.problems, kind);
+  const schema = typeof schemaOrChoice === 'function' ? schemaOrChoice(document.value) : schemaOrChoice;
   const result = schema.safeParse(document.value, parsing);
   if (result.success) return result.data;
   const problems = schemaProblems([...result.error.issues, ...issuesBehind(schema, document.value, result.error)]);

@@ -7,28 +7,31 @@ import { ageTrouble, inWords } from '../control-plane/ages';
 import { type Expected, judgePlay, readStats } from '../control-plane/ansible-record';
 import { type PreparedSource, prepareSource } from '../control-plane/source';
 import { checkPlaceholders, commonShape, hostSelection, milliseconds, templated } from '../fields';
+import { once } from '../once';
 
-const schema = z
-  .strictObject({
-    type: z.literal('ansible').describe('Looks into the JSON record that Ansible left of a play.'),
-    ...commonShape,
-    ...hostSelection,
-    file: templated
-      .min(1)
-      .describe('The record on the runner: standard output of the playbook with the callback ansible.posix.json.'),
-    'max-age': milliseconds('1s', '87600h')
-      .default(86_400_000)
-      .describe('Oldest that the record may be. Default: 24h.'),
-    'max-changed': z
-      .int()
-      .min(0)
-      .optional()
-      .describe('Most tasks that may have changed something on a host; 0 after a second run. Default: any number.'),
-  })
-  .superRefine((spec, context) =>
-    checkPlaceholders(context, [{ path: ['file'], text: spec.file, kind: 'text' }], false),
-  );
-type AnsibleSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('ansible').describe('Looks into the JSON record that Ansible left of a play.'),
+      ...commonShape,
+      ...hostSelection,
+      file: templated
+        .min(1)
+        .describe('The record on the runner: standard output of the playbook with the callback ansible.posix.json.'),
+      'max-age': milliseconds('1s', '87600h')
+        .default(86_400_000)
+        .describe('Oldest that the record may be. Default: 24h.'),
+      'max-changed': z
+        .int()
+        .min(0)
+        .optional()
+        .describe('Most tasks that may have changed something on a host; 0 after a second run. Default: any number.'),
+    })
+    .superRefine((spec, context) =>
+      checkPlaceholders(context, [{ path: ['file'], text: spec.file, kind: 'text' }], false),
+    ),
+);
+type AnsibleSpec = z.output<ReturnType<typeof schema>>;
 
 export const ansibleCheck: CheckType<AnsibleSpec> = {
   type: 'ansible',

@@ -5,15 +5,18 @@ import type { CheckContext, HostProbe } from '../context';
 import { commonShape, hostSelection, milliseconds } from '../fields';
 import { askHost, probeOf } from '../hosts/ask-host';
 import { type ClockReading, clockQuestion, judgeClocks, parseClock, uncertaintyMs } from '../hosts/clocks';
+import { once } from '../once';
 
-const schema = z.strictObject({
-  type: z.literal('clock').describe('Compares the clocks of the chosen hosts with each other and with the runner.'),
-  ...commonShape,
-  ...hostSelection,
-  'max-skew': milliseconds('1ms', '1h').default(1000).describe('Most that two clocks may be apart. Default: 1s.'),
-  synchronised: z.boolean().default(true).describe('Whether a time service must keep the clock of each host.'),
-});
-type ClockSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z.strictObject({
+    type: z.literal('clock').describe('Compares the clocks of the chosen hosts with each other and with the runner.'),
+    ...commonShape,
+    ...hostSelection,
+    'max-skew': milliseconds('1ms', '1h').default(1000).describe('Most that two clocks may be apart. Default: 1s.'),
+    synchronised: z.boolean().default(true).describe('Whether a time service must keep the clock of each host.'),
+  }),
+);
+type ClockSpec = z.output<ReturnType<typeof schema>>;
 
 /** A busy host answers late once; a slow line does so every time. */
 const mostReadings = 3;

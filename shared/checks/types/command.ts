@@ -8,41 +8,44 @@ import type { CheckContext, HostProbe } from '../context';
 import { describeText, type TextExpectation, textMismatches } from '../expectations';
 import { checkPlaceholders, commonShape, oneOrMore, optionalHosts, textShape } from '../fields';
 import { runOnRunner } from '../local-shell';
+import { once } from '../once';
 import { fill, fillShell, type PlaceholderValues, secretValues, valuesFor } from '../placeholders';
 
-const schema = z
-  .strictObject({
-    type: z.literal('command').describe('Runs a command of the POSIX shell and looks at its exit code and output.'),
-    ...commonShape,
-    ...optionalHosts,
-    from: z
-      .enum(['host', 'runner'])
-      .default('host')
-      .describe('host: on every selected host, as the user of the agent. runner: on the runner.'),
-    run: text.describe('Shell text. It must only look: it may be run several times.'),
-    secrets: secretNames.default([]).describe('Environment variables of the action that the command may see.'),
-    expect: z
-      .strictObject({
-        'exit-code': oneOrMore(z.int().min(0).max(255)).default([0]).describe('Exit code, or list. Default: 0.'),
-        ...textShape,
-      })
-      .prefault({})
-      .describe('What makes the result right; text is looked for in the standard output.'),
-  })
-  .superRefine((spec, context) => {
-    const { contains = [], excludes = [] } = spec.expect;
-    const texts = [
-      { path: ['run'], text: spec.run, kind: 'shell' as const },
-      ...contains.map((part) => ({ path: ['expect', 'contains'], text: part, kind: 'text' as const })),
-      ...excludes.map((part) => ({ path: ['expect', 'excludes'], text: part, kind: 'text' as const })),
-    ];
-    checkPlaceholders(context, texts, isPerHost(spec));
-    if (!isPerHost(spec) && (spec.hosts ?? spec.roles) !== undefined) {
-      const message = 'selects hosts, but the command runs once, on the runner; add "each: host" or use from: host';
-      context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
-    }
-  });
-type CommandSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('command').describe('Runs a command of the POSIX shell and looks at its exit code and output.'),
+      ...commonShape,
+      ...optionalHosts,
+      from: z
+        .enum(['host', 'runner'])
+        .default('host')
+        .describe('host: on every selected host, as the user of the agent. runner: on the runner.'),
+      run: text.describe('Shell text. It must only look: it may be run several times.'),
+      secrets: secretNames.default([]).describe('Environment variables of the action that the command may see.'),
+      expect: z
+        .strictObject({
+          'exit-code': oneOrMore(z.int().min(0).max(255)).default([0]).describe('Exit code, or list. Default: 0.'),
+          ...textShape,
+        })
+        .prefault({})
+        .describe('What makes the result right; text is looked for in the standard output.'),
+    })
+    .superRefine((spec, context) => {
+      const { contains = [], excludes = [] } = spec.expect;
+      const texts = [
+        { path: ['run'], text: spec.run, kind: 'shell' as const },
+        ...contains.map((part) => ({ path: ['expect', 'contains'], text: part, kind: 'text' as const })),
+        ...excludes.map((part) => ({ path: ['expect', 'excludes'], text: part, kind: 'text' as const })),
+      ];
+      checkPlaceholders(context, texts, isPerHost(spec));
+      if (!isPerHost(spec) && (spec.hosts ?? spec.roles) !== undefined) {
+        const message = 'selects hosts, but the command runs once, on the runner; add "each: host" or use from: host';
+        context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
+      }
+    }),
+);
+type CommandSpec = z.output<ReturnType<typeof schema>>;
 
 function isPerHost({ from, each }: { from: string; each?: string | undefined }): boolean {
   return from === 'host' || each === 'host';

@@ -7,6 +7,7 @@ import type { HostProbe } from '../context';
 import { commonShape, hostSelection } from '../fields';
 import { askHost } from '../hosts/ask-host';
 import { onEachHost } from '../hosts/on-each-host';
+import { once } from '../once';
 import { composeQuestion, judgeContainers, parseContainers } from '../services/containers';
 import { dockerShape, engineOf } from '../services/docker-engine';
 import { lookTwice } from '../services/two-looks';
@@ -16,21 +17,23 @@ const composeName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, rule('a project or service is named by letters, digits and _ . -'));
 
-const schema = z.strictObject({
-  type: z
-    .literal('compose')
-    .describe('Looks twice at the containers of a Docker Compose project, on every chosen host.'),
-  ...commonShape,
-  ...hostSelection,
-  project: composeName.describe('Name of the project, as docker compose ls shows it.'),
-  services: z
-    .record(composeName, z.int().min(1).max(1000))
-    .refine((services) => Object.keys(services).length > 0, { error: () => 'name at least one service' })
-    .describe('Names of the services, and how many containers each of them must have.'),
-  ...dockerShape,
-  ...watchingShape,
-});
-type ComposeSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z.strictObject({
+    type: z
+      .literal('compose')
+      .describe('Looks twice at the containers of a Docker Compose project, on every chosen host.'),
+    ...commonShape,
+    ...hostSelection,
+    project: composeName.describe('Name of the project, as docker compose ls shows it.'),
+    services: z
+      .record(composeName, z.int().min(1).max(1000))
+      .refine((services) => Object.keys(services).length > 0, { error: () => 'name at least one service' })
+      .describe('Names of the services, and how many containers each of them must have.'),
+    ...dockerShape,
+    ...watchingShape,
+  }),
+);
+type ComposeSpec = z.output<ReturnType<typeof schema>>;
 
 export const composeCheck: CheckType<ComposeSpec> = {
   type: 'compose',

@@ -9,17 +9,20 @@ import { commonShape, hostSelection } from '../fields';
 import { askHost, probeOf } from '../hosts/ask-host';
 import { judgeConsistency } from '../hosts/consistent';
 import { type HostFacts, parseReleases, type ReleasePlace, releasesQuestion } from '../hosts/release-facts';
+import { once } from '../once';
 
-const schema = z.strictObject({
-  type: z
-    .literal('consistency')
-    .describe(
-      'Compares all hosts: one version of every component in links and processes, and nothing left unfinished.',
-    ),
-  ...commonShape,
-  ...hostSelection,
-});
-type ConsistencySpec = z.output<typeof schema>;
+const schema = once(() =>
+  z.strictObject({
+    type: z
+      .literal('consistency')
+      .describe(
+        'Compares all hosts: one version of every component in links and processes, and nothing left unfinished.',
+      ),
+    ...commonShape,
+    ...hostSelection,
+  }),
+);
+type ConsistencySpec = z.output<ReturnType<typeof schema>>;
 
 export const consistencyCheck: CheckType<ConsistencySpec> = {
   type: 'consistency',

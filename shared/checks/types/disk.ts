@@ -8,18 +8,21 @@ import { askHost } from '../hosts/ask-host';
 import { diskQuestion, judgeDisks, parseDisks } from '../hosts/disk-space';
 import { onEachHost } from '../hosts/on-each-host';
 import { hostPath } from '../hosts/path';
+import { once } from '../once';
 
 const percentage = z.number().gt(0).max(100);
 
-const schema = z.strictObject({
-  type: z.literal('disk').describe('Looks how full file systems are, on every chosen host.'),
-  ...commonShape,
-  ...hostSelection,
-  paths: z.array(hostPath).min(1).default(['/']).describe('A path on each file system that is meant.'),
-  'used-below': percentage.default(90).describe('Per cent of the bytes; at this and above it fails.'),
-  'inodes-below': percentage.default(90).describe('Per cent of the inodes; at this and above it fails.'),
-});
-type DiskSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z.strictObject({
+    type: z.literal('disk').describe('Looks how full file systems are, on every chosen host.'),
+    ...commonShape,
+    ...hostSelection,
+    paths: z.array(hostPath).min(1).default(['/']).describe('A path on each file system that is meant.'),
+    'used-below': percentage.default(90).describe('Per cent of the bytes; at this and above it fails.'),
+    'inodes-below': percentage.default(90).describe('Per cent of the inodes; at this and above it fails.'),
+  }),
+);
+type DiskSpec = z.output<ReturnType<typeof schema>>;
 
 export const diskCheck: CheckType<DiskSpec> = {
   type: 'disk',

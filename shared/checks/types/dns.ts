@@ -8,6 +8,7 @@ import type { CheckContext, HostProbe } from '../context';
 import { checkPlaceholders, commonShape, oneOrMore, optionalHosts, templated } from '../fields';
 import { judgeName, type NameExpectation } from '../network/judge-names';
 import { recordTypes, resolveName } from '../network/resolve';
+import { once } from '../once';
 import { fill, valuesFor } from '../placeholders';
 import { observationOf } from '../problems';
 import { counted } from '../words';
@@ -29,41 +30,47 @@ function isResolver(text: string): boolean {
   );
 }
 
-const schema = z
-  .strictObject({
-    type: z.literal('dns').describe('Asks resolvers for names, from the runner; its hosts file plays no part.'),
-    ...commonShape,
-    ...optionalHosts,
-    lookup: oneOrMore(templated.min(1)).describe('Name, or names, in full.'),
-    record: z.enum(recordTypes).default('A').describe('Type of the records.'),
-    values: z.array(templated.min(1)).min(1).optional().describe('The records that there must be, all and no others.'),
-    includes: z.array(templated.min(1)).min(1).optional().describe('Records that there must be, among others.'),
-    absent: z.literal(true).optional().describe('true: there must be no such record.'),
-    resolvers: z
-      .array(resolver)
-      .min(1)
-      .max(32)
-      .optional()
-      .describe('Addresses of resolvers; all must give the same answer. Default: those of the runner.'),
-  })
-  .superRefine((spec, context) => {
-    const perHost = spec.each === 'host';
-    const fields = ['lookup', 'values', 'includes'] as const;
-    const texts = fields.flatMap((field) =>
-      (spec[field] ?? []).map((text) => ({ path: [field], text, kind: 'text' as const })),
-    );
-    checkPlaceholders(context, texts, perHost);
-    const given = (['values', 'includes', 'absent'] as const).filter((field) => spec[field] !== undefined);
-    if (given.length > 1) {
-      const message = `contradicts ${given[0]}: give one of values, includes and absent`;
-      context.addIssue({ code: 'custom', path: [given[1] ?? ''], message });
-    }
-    if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
-      const message = 'selects hosts, but the check is asked once; add "each: host"';
-      context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
-    }
-  });
-type DnsSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('dns').describe('Asks resolvers for names, from the runner; its hosts file plays no part.'),
+      ...commonShape,
+      ...optionalHosts,
+      lookup: oneOrMore(templated.min(1)).describe('Name, or names, in full.'),
+      record: z.enum(recordTypes).default('A').describe('Type of the records.'),
+      values: z
+        .array(templated.min(1))
+        .min(1)
+        .optional()
+        .describe('The records that there must be, all and no others.'),
+      includes: z.array(templated.min(1)).min(1).optional().describe('Records that there must be, among others.'),
+      absent: z.literal(true).optional().describe('true: there must be no such record.'),
+      resolvers: z
+        .array(resolver)
+        .min(1)
+        .max(32)
+        .optional()
+        .describe('Addresses of resolvers; all must give the same answer. Default: those of the runner.'),
+    })
+    .superRefine((spec, context) => {
+      const perHost = spec.each === 'host';
+      const fields = ['lookup', 'values', 'includes'] as const;
+      const texts = fields.flatMap((field) =>
+        (spec[field] ?? []).map((text) => ({ path: [field], text, kind: 'text' as const })),
+      );
+      checkPlaceholders(context, texts, perHost);
+      const given = (['values', 'includes', 'absent'] as const).filter((field) => spec[field] !== undefined);
+      if (given.length > 1) {
+        const message = `contradicts ${given[0]}: give one of values, includes and absent`;
+        context.addIssue({ code: 'custom', path: [given[1] ?? ''], message });
+      }
+      if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
+        const message = 'selects hosts, but the check is asked once; add "each: host"';
+        context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
+      }
+    }),
+);
+type DnsSpec = z.output<ReturnType<typeof schema>>;
 
 export const dnsCheck: CheckType<DnsSpec> = {
   type: 'dns',

@@ -9,37 +9,40 @@ import { describeEtcd, judgeEtcd } from '../etcd/judge';
 import { checkPlaceholders, commonShape } from '../fields';
 import { httpTlsField, readHttpTls } from '../http-tls';
 import { type Member, memberShape, membersOf, placeOf } from '../members';
+import { once } from '../once';
 import { valuesFor } from '../placeholders';
 import { askMembers, observationOf } from '../problems';
 
 const clientPort = 2379;
 
-const schema = z
-  .strictObject({
-    type: z.literal('etcd').describe('Asks every member of an etcd cluster, from the runner.'),
-    ...commonShape,
-    ...memberShape,
-    tls: httpTlsField,
-    user: z.string().min(1).optional().describe('User of etcd, where authentication is on.'),
-    password: credential.optional().describe('Password of that user; from a secret.'),
-    quota: z.int().min(1).optional().describe('Quota of a database in bytes. Default: what the member says.'),
-    'warn-quota-percent': z
-      .number()
-      .min(1)
-      .max(100)
-      .default(80)
-      .describe('Percent of the quota above which a database warns.'),
-  })
-  .superRefine((spec, context) => {
-    if (spec.password !== undefined) {
-      checkPlaceholders(context, [{ path: ['password'], text: spec.password, kind: 'secret' }], false);
-    }
-    if ((spec.user === undefined) !== (spec.password === undefined)) {
-      const missing = spec.user === undefined ? 'user' : 'password';
-      context.addIssue({ code: 'custom', path: [missing], message: 'give user and password together' });
-    }
-  });
-type EtcdSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('etcd').describe('Asks every member of an etcd cluster, from the runner.'),
+      ...commonShape,
+      ...memberShape,
+      tls: httpTlsField,
+      user: z.string().min(1).optional().describe('User of etcd, where authentication is on.'),
+      password: credential.optional().describe('Password of that user; from a secret.'),
+      quota: z.int().min(1).optional().describe('Quota of a database in bytes. Default: what the member says.'),
+      'warn-quota-percent': z
+        .number()
+        .min(1)
+        .max(100)
+        .default(80)
+        .describe('Percent of the quota above which a database warns.'),
+    })
+    .superRefine((spec, context) => {
+      if (spec.password !== undefined) {
+        checkPlaceholders(context, [{ path: ['password'], text: spec.password, kind: 'secret' }], false);
+      }
+      if ((spec.user === undefined) !== (spec.password === undefined)) {
+        const missing = spec.user === undefined ? 'user' : 'password';
+        context.addIssue({ code: 'custom', path: [missing], message: 'give user and password together' });
+      }
+    }),
+);
+type EtcdSpec = z.output<ReturnType<typeof schema>>;
 
 export const etcdCheck: CheckType<EtcdSpec> = {
   type: 'etcd',

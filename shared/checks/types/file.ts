@@ -9,32 +9,37 @@ import { askHost } from '../hosts/ask-host';
 import { type FileExpectation, fileQuestion, judgeFile, parseFile } from '../hosts/file-facts';
 import { onEachHost } from '../hosts/on-each-host';
 import { hostPath } from '../hosts/path';
+import { once } from '../once';
 import { fill, valuesFor } from '../placeholders';
 
-const schema = z
-  .strictObject({
-    type: z.literal('file').describe('Looks at a file or folder, on every chosen host.'),
-    ...commonShape,
-    ...hostSelection,
-    path: hostPath.describe('Absolute path; a symbolic link stands for what it leads to.'),
-    exists: z.boolean().default(true).describe('false: nothing may be there.'),
-    kind: z.enum(['file', 'directory']).optional().describe('What it must be.'),
-    sha256: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, rule('a checksum has 64 digits of 0-9 and a-f, as sha256sum prints it'))
-      .optional()
-      .describe('SHA-256 that its content must have.'),
-    owner: owner.optional().describe('User, or user:group, that it must belong to.'),
-    mode: z
-      .string()
-      .regex(/^[0-7]{3,4}$/, rule('a mode is three or four octal digits in quotes, such as "0640"'))
-      .optional()
-      .describe('Permissions that it must have, in octal and in quotes, such as "0640".'),
-    'min-size': z.int().min(1).optional().describe('Bytes that it must have at least.'),
-    'max-age': milliseconds('1s', '87600h').optional().describe('Longest time since it was written.'),
-  })
-  .superRefine(({ path }, context) => checkPlaceholders(context, [{ path: ['path'], text: path, kind: 'text' }], true));
-type FileSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('file').describe('Looks at a file or folder, on every chosen host.'),
+      ...commonShape,
+      ...hostSelection,
+      path: hostPath.describe('Absolute path; a symbolic link stands for what it leads to.'),
+      exists: z.boolean().default(true).describe('false: nothing may be there.'),
+      kind: z.enum(['file', 'directory']).optional().describe('What it must be.'),
+      sha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/, rule('a checksum has 64 digits of 0-9 and a-f, as sha256sum prints it'))
+        .optional()
+        .describe('SHA-256 that its content must have.'),
+      owner: owner.optional().describe('User, or user:group, that it must belong to.'),
+      mode: z
+        .string()
+        .regex(/^[0-7]{3,4}$/, rule('a mode is three or four octal digits in quotes, such as "0640"'))
+        .optional()
+        .describe('Permissions that it must have, in octal and in quotes, such as "0640".'),
+      'min-size': z.int().min(1).optional().describe('Bytes that it must have at least.'),
+      'max-age': milliseconds('1s', '87600h').optional().describe('Longest time since it was written.'),
+    })
+    .superRefine(({ path }, context) =>
+      checkPlaceholders(context, [{ path: ['path'], text: path, kind: 'text' }], true),
+    ),
+);
+type FileSpec = z.output<ReturnType<typeof schema>>;
 
 export const fileCheck: CheckType<FileSpec> = {
   type: 'file',

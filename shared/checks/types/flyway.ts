@@ -3,6 +3,7 @@ import type { PreparedCheck } from '../check';
 import type { CheckType } from '../check-type';
 import type { CheckContext, HostProbe } from '../context';
 import { commonShape } from '../fields';
+import { once } from '../once';
 import { fill, valuesFor } from '../placeholders';
 import { askPostgres } from '../postgres/ask';
 import { hostsAsked, targetOf } from '../postgres/fields';
@@ -10,17 +11,19 @@ import { flywayVersions, historySql, judgeFlyway } from '../postgres/flyway-hist
 import { judgeHistory, tableName } from '../postgres/history-table';
 import { checkMigrationSpec, identifier, migrationShape } from '../postgres/migration-fields';
 
-const schema = z
-  .strictObject({
-    type: z
-      .literal('flyway')
-      .describe('Compares the history of Flyway in PostgreSQL with the files V…__….sql of an artifact.'),
-    ...commonShape,
-    ...migrationShape,
-    table: identifier.default('flyway_schema_history').describe('History table.'),
-  })
-  .superRefine(checkMigrationSpec);
-type Spec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z
+        .literal('flyway')
+        .describe('Compares the history of Flyway in PostgreSQL with the files V…__….sql of an artifact.'),
+      ...commonShape,
+      ...migrationShape,
+      table: identifier.default('flyway_schema_history').describe('History table.'),
+    })
+    .superRefine(checkMigrationSpec),
+);
+type Spec = z.output<ReturnType<typeof schema>>;
 
 export const flywayCheck: CheckType<Spec> = {
   type: 'flyway',

@@ -6,24 +6,27 @@ import { commonShape, templated } from '../fields';
 import { bindServer, checkServer, type HttpServer, questionUrl, serverShape } from '../http-server';
 import { askJson } from '../json-answer';
 import { noData } from '../no-data';
+import { once } from '../once';
 import { fill } from '../placeholders';
 import { observationOf, type Problem } from '../problems';
 
-const schema = z
-  .strictObject({
-    type: z.literal('grafana').describe('Asks Grafana whether it is healthy, and in which version.'),
-    ...commonShape,
-    ...serverShape,
-    version: templated
-      .min(1)
-      .optional()
-      .describe('Version that must run, or how it begins: 10.4 means 10.4 and all 10.4.x.'),
-  })
-  .superRefine((spec, context) => {
-    const { version } = spec;
-    checkServer(spec, context, version === undefined ? [] : [{ path: ['version'], text: version, kind: 'text' }]);
-  });
-type GrafanaSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('grafana').describe('Asks Grafana whether it is healthy, and in which version.'),
+      ...commonShape,
+      ...serverShape,
+      version: templated
+        .min(1)
+        .optional()
+        .describe('Version that must run, or how it begins: 10.4 means 10.4 and all 10.4.x.'),
+    })
+    .superRefine((spec, context) => {
+      const { version } = spec;
+      checkServer(spec, context, version === undefined ? [] : [{ path: ['version'], text: version, kind: 'text' }]);
+    }),
+);
+type GrafanaSpec = z.output<ReturnType<typeof schema>>;
 
 /** https://grafana.com/docs/grafana/latest/developers/http_api/other/#health-api */
 const healthSchema = z.object({ database: z.string(), version: z.string().optional() });

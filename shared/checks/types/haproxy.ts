@@ -10,51 +10,58 @@ import { backendsOf, type HaproxyLimits, isUp, judgeHaproxy } from '../haproxy/j
 import { askStats } from '../haproxy/stats';
 import { curlTls, httpTlsField, readHttpTls } from '../http-tls';
 import { noData } from '../no-data';
+import { once } from '../once';
 import { fillUrl, valuesFor } from '../placeholders';
 import { observationOf } from '../problems';
 import { counted, listed } from '../words';
 
 const backendName = z.string().min(1);
 
-const schema = z
-  .strictObject({
-    type: z.literal('haproxy').describe('Reads the statistics of HAProxy, from the runner.'),
-    ...commonShape,
-    ...optionalHosts,
-    url: templated.describe('Address of the statistics page, such as http://10.0.0.5:7000/; ";csv" is added.'),
-    user: z.string().min(1).optional().describe('User of the statistics page, where it asks for one (stats auth).'),
-    password: credential.optional().describe('Password of that user; from a secret.'),
-    tls: httpTlsField,
-    backends: z.array(backendName).min(1).optional().describe('Backends that must be UP. Default: all that there are.'),
-    writer: backendName.optional().describe('Backend in which exactly one server must be UP.'),
-    readers: backendName.optional().describe('Backend in which all servers but one must be UP, at least.'),
-    servers: z.int().min(1).optional().describe('How many servers the backends of writer and readers have.'),
-    'min-up': z.record(backendName, z.int().min(1)).optional().describe('Fewest servers UP, by name of the backend.'),
-    'max-queue': z.int().min(0).default(0).describe('Most requests waiting in the queue of a backend; more warn.'),
-  })
-  .superRefine((spec, context) => {
-    const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
-    const perHost = spec.each === 'host';
-    checkPlaceholders(context, [{ path: ['url'], text: spec.url, kind: 'text' }], perHost);
-    if (spec.password !== undefined) {
-      checkPlaceholders(context, [{ path: ['password'], text: spec.password, kind: 'secret' }], perHost);
-    }
-    if ((spec.user === undefined) !== (spec.password === undefined)) {
-      issue(spec.user === undefined ? 'user' : 'password', 'give user and password together');
-    }
-    if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
-      issue(
-        spec.hosts === undefined ? 'roles' : 'hosts',
-        'selects hosts, but the check is asked once; add "each: host"',
-      );
-    }
-    if (((spec.writer ?? spec.readers) === undefined) !== (spec.servers === undefined)) {
-      issue('servers', 'belongs to writer and readers: how many there must be is never counted from what answers');
-    }
-    const problem = urlProblem(spec.url, spec.tls !== undefined);
-    if (problem !== null) issue('url', problem);
-  });
-type HaproxySpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('haproxy').describe('Reads the statistics of HAProxy, from the runner.'),
+      ...commonShape,
+      ...optionalHosts,
+      url: templated.describe('Address of the statistics page, such as http://10.0.0.5:7000/; ";csv" is added.'),
+      user: z.string().min(1).optional().describe('User of the statistics page, where it asks for one (stats auth).'),
+      password: credential.optional().describe('Password of that user; from a secret.'),
+      tls: httpTlsField,
+      backends: z
+        .array(backendName)
+        .min(1)
+        .optional()
+        .describe('Backends that must be UP. Default: all that there are.'),
+      writer: backendName.optional().describe('Backend in which exactly one server must be UP.'),
+      readers: backendName.optional().describe('Backend in which all servers but one must be UP, at least.'),
+      servers: z.int().min(1).optional().describe('How many servers the backends of writer and readers have.'),
+      'min-up': z.record(backendName, z.int().min(1)).optional().describe('Fewest servers UP, by name of the backend.'),
+      'max-queue': z.int().min(0).default(0).describe('Most requests waiting in the queue of a backend; more warn.'),
+    })
+    .superRefine((spec, context) => {
+      const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+      const perHost = spec.each === 'host';
+      checkPlaceholders(context, [{ path: ['url'], text: spec.url, kind: 'text' }], perHost);
+      if (spec.password !== undefined) {
+        checkPlaceholders(context, [{ path: ['password'], text: spec.password, kind: 'secret' }], perHost);
+      }
+      if ((spec.user === undefined) !== (spec.password === undefined)) {
+        issue(spec.user === undefined ? 'user' : 'password', 'give user and password together');
+      }
+      if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
+        issue(
+          spec.hosts === undefined ? 'roles' : 'hosts',
+          'selects hosts, but the check is asked once; add "each: host"',
+        );
+      }
+      if (((spec.writer ?? spec.readers) === undefined) !== (spec.servers === undefined)) {
+        issue('servers', 'belongs to writer and readers: how many there must be is never counted from what answers');
+      }
+      const problem = urlProblem(spec.url, spec.tls !== undefined);
+      if (problem !== null) issue('url', problem);
+    }),
+);
+type HaproxySpec = z.output<ReturnType<typeof schema>>;
 
 function urlProblem(template: string, tls: boolean): string | null {
   const sample = template.replace(/\[\$\{[^}]*\}\]|\$\{[^}]*\}/g, '1');

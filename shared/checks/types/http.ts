@@ -16,57 +16,60 @@ import { type Journey, travel, withoutConfidential } from '../http-redirect';
 import { type HttpTls, NoHttpAnswer } from '../http-request';
 import { curlTls, httpsFilesField, readHttpTls } from '../http-tls';
 import { below, urlField } from '../http-url';
+import { once } from '../once';
 import { fillUrl, type TextKind, valuesFor } from '../placeholders';
 
 const maxBodyBytes = 1024 * 1024;
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 const secretPlaceholder = '$' + '{secret.NAME}';
 
-const schema = z
-  .strictObject({
-    type: z.literal('http').describe('Asks a web address, from the runner.'),
-    ...commonShape,
-    ...optionalHosts,
-    from: z
-      .literal('runner', {
-        error: ({ input }) =>
-          `${show(input)} is not available: http asks from the runner; to ask from the hosts, use type: command with curl and from: host`,
-      })
-      .default('runner')
-      .describe('Always the runner.'),
-    url: urlField,
-    'random-path': z
-      .union([
-        z.literal(true),
-        z.string().regex(/^\.[A-Za-z0-9.]{1,20}$/, rule('write true, or how the path ends, such as .js')),
-      ])
-      .optional()
-      .describe('Asks for a path below the address that nobody can serve, and expects 404. Text: how the path ends.'),
-    method: z.enum(methods).default('GET').describe('Method of the request.'),
-    headers: requestHeaders,
-    body: templated.optional().describe(`Body of the request; secrets as ${secretPlaceholder}.`),
-    follow: z
-      .int()
-      .min(0)
-      .max(20)
-      .default(0)
-      .describe('Most redirects to follow. Default: 0, a redirect is the answer.'),
-    tls: httpsFilesField,
-    expect: answerSchema.prefault({}).describe('What makes the answer right.'),
-    warn: contentSchema.optional().describe('What only warns where it does not hold: as in expect.'),
-  })
-  .superRefine((spec, context) => {
-    checkPlaceholders(context, textsOf(spec), spec.each === 'host');
-    if (spec.each === undefined && (spec.hosts ?? spec.roles) !== undefined) {
-      const message = 'selects hosts, but the check is asked once; add "each: host"';
-      context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
-    }
-    if (spec.expect.assets !== undefined && spec.method !== 'GET') {
-      const message = `a page is asked for with GET, not with ${spec.method}`;
-      context.addIssue({ code: 'custom', path: ['expect', 'assets'], message });
-    }
-  });
-type HttpSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('http').describe('Asks a web address, from the runner.'),
+      ...commonShape,
+      ...optionalHosts,
+      from: z
+        .literal('runner', {
+          error: ({ input }) =>
+            `${show(input)} is not available: http asks from the runner; to ask from the hosts, use type: command with curl and from: host`,
+        })
+        .default('runner')
+        .describe('Always the runner.'),
+      url: urlField,
+      'random-path': z
+        .union([
+          z.literal(true),
+          z.string().regex(/^\.[A-Za-z0-9.]{1,20}$/, rule('write true, or how the path ends, such as .js')),
+        ])
+        .optional()
+        .describe('Asks for a path below the address that nobody can serve, and expects 404. Text: how the path ends.'),
+      method: z.enum(methods).default('GET').describe('Method of the request.'),
+      headers: requestHeaders,
+      body: templated.optional().describe(`Body of the request; secrets as ${secretPlaceholder}.`),
+      follow: z
+        .int()
+        .min(0)
+        .max(20)
+        .default(0)
+        .describe('Most redirects to follow. Default: 0, a redirect is the answer.'),
+      tls: httpsFilesField,
+      expect: answerSchema.prefault({}).describe('What makes the answer right.'),
+      warn: contentSchema.optional().describe('What only warns where it does not hold: as in expect.'),
+    })
+    .superRefine((spec, context) => {
+      checkPlaceholders(context, textsOf(spec), spec.each === 'host');
+      if (spec.each === undefined && (spec.hosts ?? spec.roles) !== undefined) {
+        const message = 'selects hosts, but the check is asked once; add "each: host"';
+        context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
+      }
+      if (spec.expect.assets !== undefined && spec.method !== 'GET') {
+        const message = `a page is asked for with GET, not with ${spec.method}`;
+        context.addIssue({ code: 'custom', path: ['expect', 'assets'], message });
+      }
+    }),
+);
+type HttpSpec = z.output<ReturnType<typeof schema>>;
 
 function textsOf(spec: HttpSpec): { path: PropertyKey[]; text: string; kind: TextKind }[] {
   const expected = (part: 'expect' | 'warn') =>

@@ -6,27 +6,32 @@ import type { HostProbe } from '../context';
 import { commonShape, hostSelection } from '../fields';
 import { askHost, unknown } from '../hosts/ask-host';
 import { onEachHost } from '../hosts/on-each-host';
+import { once } from '../once';
 
 const averages = ['1m', '5m', '15m'] as const;
 const bound = z.number().gt(0).max(100_000);
 
-const schema = z
-  .strictObject({
-    type: z.literal('load').describe('Looks at the load average, on every chosen host.'),
-    ...commonShape,
-    ...hostSelection,
-    over: z.enum(averages).default('1m').describe('Which of the three averages.'),
-    'warn-above': bound.optional().describe('Load above which it warns. Default: 2, where no bound is given per core.'),
-    'warn-above-per-core': bound.optional().describe('Load divided by the number of cores, above which it warns.'),
-    'fail-above-per-core': bound
-      .optional()
-      .describe('Load divided by the number of cores, above which it fails. Default: it only warns.'),
-  })
-  .refine(
-    (spec) => (spec['fail-above-per-core'] ?? Infinity) >= (spec['warn-above-per-core'] ?? 0),
-    rule('fail-above-per-core is not below warn-above-per-core'),
-  );
-type LoadSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('load').describe('Looks at the load average, on every chosen host.'),
+      ...commonShape,
+      ...hostSelection,
+      over: z.enum(averages).default('1m').describe('Which of the three averages.'),
+      'warn-above': bound
+        .optional()
+        .describe('Load above which it warns. Default: 2, where no bound is given per core.'),
+      'warn-above-per-core': bound.optional().describe('Load divided by the number of cores, above which it warns.'),
+      'fail-above-per-core': bound
+        .optional()
+        .describe('Load divided by the number of cores, above which it fails. Default: it only warns.'),
+    })
+    .refine(
+      (spec) => (spec['fail-above-per-core'] ?? Infinity) >= (spec['warn-above-per-core'] ?? 0),
+      rule('fail-above-per-core is not below warn-above-per-core'),
+    ),
+);
+type LoadSpec = z.output<ReturnType<typeof schema>>;
 
 const defaultWarnAbove = 2;
 

@@ -6,17 +6,20 @@ import { commonShape, hostSelection } from '../fields';
 import { askHost, unknown } from '../hosts/ask-host';
 import { gibibytes, percent } from '../hosts/disk-space';
 import { onEachHost } from '../hosts/on-each-host';
+import { once } from '../once';
 
 const percentage = z.number().gt(0).max(100);
 
-const schema = z.strictObject({
-  type: z.literal('memory').describe('Looks how much memory is in use, on every chosen host.'),
-  ...commonShape,
-  ...hostSelection,
-  'warn-above': percentage.default(80).describe('Per cent in use, above which it warns.'),
-  'fail-above': percentage.optional().describe('Per cent in use, above which it fails. Default: it only warns.'),
-});
-type MemorySpec = z.output<typeof schema>;
+const schema = once(() =>
+  z.strictObject({
+    type: z.literal('memory').describe('Looks how much memory is in use, on every chosen host.'),
+    ...commonShape,
+    ...hostSelection,
+    'warn-above': percentage.default(80).describe('Per cent in use, above which it warns.'),
+    'fail-above': percentage.optional().describe('Per cent in use, above which it fails. Default: it only warns.'),
+  }),
+);
+type MemorySpec = z.output<ReturnType<typeof schema>>;
 
 const bytesPerKibibyte = 1024;
 

@@ -8,6 +8,7 @@ import { askHost } from '../hosts/ask-host';
 import { onEachHost } from '../hosts/on-each-host';
 import { parseBounds } from '../hosts/package-versions';
 import { judgePackages, packagesQuestion, parsePackages } from '../hosts/packages';
+import { once } from '../once';
 
 const packageName = z
   .string()
@@ -20,18 +21,20 @@ const expectation = z
     rule('write present, absent, or bounds such as ">= 15.4 < 16" or "= 15.10"'),
   );
 
-const schema = z.strictObject({
-  type: z
-    .literal('packages')
-    .describe('Looks on every chosen host which versions of packages dpkg or rpm has installed.'),
-  ...commonShape,
-  ...hostSelection,
-  packages: z
-    .record(packageName, expectation)
-    .refine((packages) => Object.keys(packages).length > 0, { error: () => 'name at least one package' })
-    .describe('Names of packages, and for each: present, absent, or bounds of its version such as ">= 15.4 < 16".'),
-});
-type PackagesSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z.strictObject({
+    type: z
+      .literal('packages')
+      .describe('Looks on every chosen host which versions of packages dpkg or rpm has installed.'),
+    ...commonShape,
+    ...hostSelection,
+    packages: z
+      .record(packageName, expectation)
+      .refine((packages) => Object.keys(packages).length > 0, { error: () => 'name at least one package' })
+      .describe('Names of packages, and for each: present, absent, or bounds of its version such as ">= 15.4 < 16".'),
+  }),
+);
+type PackagesSpec = z.output<ReturnType<typeof schema>>;
 
 export const packagesCheck: CheckType<PackagesSpec> = {
   type: 'packages',

@@ -8,6 +8,7 @@ import { type Credential, credential, credentialOf, tlsField } from '../credenti
 import { checkPlaceholders, commonShape } from '../fields';
 import { curlTls, httpTlsField, readHttpTls } from '../http-tls';
 import { type Member, memberShape, membersOf, placeOf } from '../members';
+import { once } from '../once';
 import { askPatroni } from '../patroni/api';
 import { describePatroni, judgePatroni } from '../patroni/judge';
 import { askRecovery, judgeRecovery, type Recovery, recoverySql } from '../patroni/recovery';
@@ -29,24 +30,26 @@ const sqlSchema = z
   })
   .describe('Also ask the PostgreSQL of every node whether it is in recovery. Default: only ask Patroni.');
 
-const schema = z
-  .strictObject({
-    type: z.literal('patroni').describe('Asks every node of a Patroni cluster, from the runner.'),
-    ...commonShape,
-    ...memberShape,
-    tls: httpTlsField,
-    'max-lag': z
-      .int()
-      .min(0)
-      .default(1024 * 1024)
-      .describe('Most bytes that a replica may be behind the leader. Default: 1048576, as for a failover.'),
-    sql: sqlSchema.optional(),
-  })
-  .superRefine((spec, context) => {
-    if (spec.sql?.password === undefined) return;
-    checkPlaceholders(context, [{ path: ['sql', 'password'], text: spec.sql.password, kind: 'secret' }], false);
-  });
-type PatroniSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('patroni').describe('Asks every node of a Patroni cluster, from the runner.'),
+      ...commonShape,
+      ...memberShape,
+      tls: httpTlsField,
+      'max-lag': z
+        .int()
+        .min(0)
+        .default(1024 * 1024)
+        .describe('Most bytes that a replica may be behind the leader. Default: 1048576, as for a failover.'),
+      sql: sqlSchema.optional(),
+    })
+    .superRefine((spec, context) => {
+      if (spec.sql?.password === undefined) return;
+      checkPlaceholders(context, [{ path: ['sql', 'password'], text: spec.sql.password, kind: 'secret' }], false);
+    }),
+);
+type PatroniSpec = z.output<ReturnType<typeof schema>>;
 type SqlSpec = z.output<typeof sqlSchema>;
 
 export const patroniCheck: CheckType<PatroniSpec> = {

@@ -7,6 +7,7 @@ import { type Bounds, boundsInWords, isWithin, numbersOf } from '../control-plan
 import { boundAt, checkPlace, placeShape, sourceShape } from '../control-plane/place';
 import { prepareSource, type Written } from '../control-plane/source';
 import { commonShape, milliseconds } from '../fields';
+import { once } from '../once';
 
 const bounds = z
   .strictObject({
@@ -16,22 +17,26 @@ const bounds = z
   .refine(({ min, max }) => (min ?? max) !== undefined, { error: 'needs min, max or both' })
   .refine(({ min = -Infinity, max = Infinity }) => min <= max, { error: 'has a min above its max' });
 
-const schema = z
-  .strictObject({
-    type: z.literal('performance').describe('Compares numbers that a measurement left behind with their bounds.'),
-    ...commonShape,
-    ...placeShape('runner'),
-    ...sourceShape,
-    'max-age': milliseconds('1s', '87600h').default(86_400_000).describe('Oldest that the file may be. Default: 24h.'),
-    expect: z
-      .record(z.string().min(1), bounds)
-      .refine((map) => Object.keys(map).length > 0, { error: 'needs at least one number' })
-      .describe(
-        'Each number with its bounds: a path into JSON such as api.median_ms, or the name in lines like tps = 712.',
-      ),
-  })
-  .superRefine((spec, context) => checkPlace(spec, 'file', spec.file, context));
-type PerformanceSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('performance').describe('Compares numbers that a measurement left behind with their bounds.'),
+      ...commonShape,
+      ...placeShape('runner'),
+      ...sourceShape,
+      'max-age': milliseconds('1s', '87600h')
+        .default(86_400_000)
+        .describe('Oldest that the file may be. Default: 24h.'),
+      expect: z
+        .record(z.string().min(1), bounds)
+        .refine((map) => Object.keys(map).length > 0, { error: 'needs at least one number' })
+        .describe(
+          'Each number with its bounds: a path into JSON such as api.median_ms, or the name in lines like tps = 712.',
+        ),
+    })
+    .superRefine((spec, context) => checkPlace(spec, 'file', spec.file, context)),
+);
+type PerformanceSpec = z.output<ReturnType<typeof schema>>;
 
 export const performanceCheck: CheckType<PerformanceSpec> = {
   type: 'performance',

@@ -5,6 +5,7 @@ import type { CheckType } from '../check-type';
 import type { CheckContext, HostProbe } from '../context';
 import { credential } from '../credentials';
 import { checkPlaceholders, commonShape, milliseconds } from '../fields';
+import { once } from '../once';
 import { askConsole, askThrough, consoleName } from '../pgbouncer/console';
 import { isHalted, judgePools, judgeThrough, type PgbouncerLimits } from '../pgbouncer/judge';
 import { seconds } from '../plan';
@@ -17,38 +18,41 @@ import { counted } from '../words';
 const { database: _database, ...serverShape } = postgresShape;
 const wait = () => milliseconds('1ms', '1h');
 
-const schema = z
-  .strictObject({
-    type: z.literal('pgbouncer').describe('Asks the admin console of PgBouncer, and a query through it.'),
-    ...commonShape,
-    ...serverShape,
-    host: serverShape.host.describe('Name or address of PgBouncer.'),
-    port: z.int().min(1).max(65_535).default(6432).describe('Port.'),
-    user: text.describe('User of the admin console: one of stats_users or admin_users.'),
-    through: z
-      .strictObject({
-        database: text.describe('Database, as PgBouncer calls it.'),
-        user: text.optional().describe('User to connect as. Default: that of the console.'),
-        password: credential.optional().describe('Password of this user; from a secret.'),
-      })
-      .describe('Where SELECT 1 is asked through PgBouncer.'),
-    'max-waiting': z.int().min(0).default(0).describe('Most clients that may wait for a connection.'),
-    'warn-wait': wait().default(1000).describe('Wait of a client above which it warns. Default: 1s.'),
-    'max-wait': wait().default(5000).describe('Wait of a client above which it fails. Default: 5s.'),
-  })
-  .superRefine((spec, context) => {
-    checkPostgresSpec({ ...spec, database: consoleName }, context);
-    const { user, password } = spec.through;
-    const issue = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
-    if (password !== undefined) {
-      const texts = [{ path: ['through', 'password'], text: password, kind: 'secret' as const }];
-      checkPlaceholders(context, texts, spec.each === 'host');
-      if (user === undefined) issue(['through', 'user'], 'give the user of this password');
-    }
-    if (spec.through.database === consoleName) issue(['through', 'database'], 'is the console itself, not a database');
-    if (spec['warn-wait'] > spec['max-wait']) issue(['warn-wait'], 'is longer than max-wait');
-  });
-type Spec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('pgbouncer').describe('Asks the admin console of PgBouncer, and a query through it.'),
+      ...commonShape,
+      ...serverShape,
+      host: serverShape.host.describe('Name or address of PgBouncer.'),
+      port: z.int().min(1).max(65_535).default(6432).describe('Port.'),
+      user: text.describe('User of the admin console: one of stats_users or admin_users.'),
+      through: z
+        .strictObject({
+          database: text.describe('Database, as PgBouncer calls it.'),
+          user: text.optional().describe('User to connect as. Default: that of the console.'),
+          password: credential.optional().describe('Password of this user; from a secret.'),
+        })
+        .describe('Where SELECT 1 is asked through PgBouncer.'),
+      'max-waiting': z.int().min(0).default(0).describe('Most clients that may wait for a connection.'),
+      'warn-wait': wait().default(1000).describe('Wait of a client above which it warns. Default: 1s.'),
+      'max-wait': wait().default(5000).describe('Wait of a client above which it fails. Default: 5s.'),
+    })
+    .superRefine((spec, context) => {
+      checkPostgresSpec({ ...spec, database: consoleName }, context);
+      const { user, password } = spec.through;
+      const issue = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+      if (password !== undefined) {
+        const texts = [{ path: ['through', 'password'], text: password, kind: 'secret' as const }];
+        checkPlaceholders(context, texts, spec.each === 'host');
+        if (user === undefined) issue(['through', 'user'], 'give the user of this password');
+      }
+      if (spec.through.database === consoleName)
+        issue(['through', 'database'], 'is the console itself, not a database');
+      if (spec['warn-wait'] > spec['max-wait']) issue(['warn-wait'], 'is longer than max-wait');
+    }),
+);
+type Spec = z.output<ReturnType<typeof schema>>;
 
 export const pgbouncerCheck: CheckType<Spec> = {
   type: 'pgbouncer',

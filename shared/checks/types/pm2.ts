@@ -7,30 +7,35 @@ import type { CheckContext, HostProbe } from '../context';
 import { checkPlaceholders, commonShape, hostSelection, templated } from '../fields';
 import { askHost } from '../hosts/ask-host';
 import { onEachHost } from '../hosts/on-each-host';
+import { once } from '../once';
 import { fill, valuesFor } from '../placeholders';
 import { judgePm2, type Pm2Process, parsePm2, pm2Ended, pm2Question } from '../services/pm2-processes';
 import { lookTwice } from '../services/two-looks';
 import { betweenOf, watchingShape, watchingTimes } from '../services/watching';
 
-const schema = z
-  .strictObject({
-    type: z.literal('pm2').describe('Looks twice at processes of pm2, on every chosen host.'),
-    ...commonShape,
-    ...hostSelection,
-    apps: z
-      .record(text, z.int().min(1).max(1000))
-      .refine((apps) => Object.keys(apps).length > 0, { error: () => 'name at least one app' })
-      .describe('Names of the apps, and how many instances each of them must have.'),
-    version: templated.optional().describe('Version that every instance must have, as pm2 read it from package.json.'),
-    user: user.optional().describe('User whose pm2 is asked; needs sudo: true. Default: the user of the agent.'),
-    home: folder.optional().describe('PM2_HOME. Default: .pm2 in the home of the user.'),
-    program: text.default('pm2').describe('Name or path of pm2 on the host.'),
-    ...watchingShape,
-  })
-  .superRefine(({ version }, context) => {
-    if (version !== undefined) checkPlaceholders(context, [{ path: ['version'], text: version, kind: 'text' }], true);
-  });
-type Pm2Spec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('pm2').describe('Looks twice at processes of pm2, on every chosen host.'),
+      ...commonShape,
+      ...hostSelection,
+      apps: z
+        .record(text, z.int().min(1).max(1000))
+        .refine((apps) => Object.keys(apps).length > 0, { error: () => 'name at least one app' })
+        .describe('Names of the apps, and how many instances each of them must have.'),
+      version: templated
+        .optional()
+        .describe('Version that every instance must have, as pm2 read it from package.json.'),
+      user: user.optional().describe('User whose pm2 is asked; needs sudo: true. Default: the user of the agent.'),
+      home: folder.optional().describe('PM2_HOME. Default: .pm2 in the home of the user.'),
+      program: text.default('pm2').describe('Name or path of pm2 on the host.'),
+      ...watchingShape,
+    })
+    .superRefine(({ version }, context) => {
+      if (version !== undefined) checkPlaceholders(context, [{ path: ['version'], text: version, kind: 'text' }], true);
+    }),
+);
+type Pm2Spec = z.output<ReturnType<typeof schema>>;
 
 const logLines = 20;
 

@@ -7,19 +7,22 @@ import { commonShape, hostSelection } from '../fields';
 import { askHost } from '../hosts/ask-host';
 import { judgeListeners, listenersQuestion, parseListeners } from '../hosts/listening';
 import { onEachHost } from '../hosts/on-each-host';
+import { once } from '../once';
 
 const list = z.array(port).min(1).default([]);
 
-const schema = z.strictObject({
-  type: z.literal('ports').describe('Looks on every chosen host which ports somebody listens on.'),
-  ...commonShape,
-  ...hostSelection,
-  protocol: z.enum(['tcp', 'udp']).default('tcp').describe('Protocol of the ports.'),
-  open: list.describe('Ports on which somebody must listen.'),
-  closed: list.describe('Ports on which nobody may listen.'),
-  'local-only': list.describe('Ports on which somebody must listen, and on loopback addresses only.'),
-});
-type PortsSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z.strictObject({
+    type: z.literal('ports').describe('Looks on every chosen host which ports somebody listens on.'),
+    ...commonShape,
+    ...hostSelection,
+    protocol: z.enum(['tcp', 'udp']).default('tcp').describe('Protocol of the ports.'),
+    open: list.describe('Ports on which somebody must listen.'),
+    closed: list.describe('Ports on which nobody may listen.'),
+    'local-only': list.describe('Ports on which somebody must listen, and on loopback addresses only.'),
+  }),
+);
+type PortsSpec = z.output<ReturnType<typeof schema>>;
 
 export const portsCheck: CheckType<PortsSpec> = {
   type: 'ports',

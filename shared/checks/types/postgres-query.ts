@@ -4,6 +4,7 @@ import type { PreparedCheck } from '../check';
 import type { CheckType } from '../check-type';
 import type { CheckContext, HostProbe } from '../context';
 import { checkPlaceholders, commonShape, templated, textShape } from '../fields';
+import { once } from '../once';
 import { fill, type PlaceholderValues, valuesFor } from '../placeholders';
 import { askPostgres } from '../postgres/ask';
 import { checkPostgresSpec, hostsAsked, postgresShape, targetOf } from '../postgres/fields';
@@ -33,40 +34,42 @@ const expectation = z
   .refine(({ equals, 'one-of': oneOf }) => equals === undefined || oneOf === undefined, 'give equals or one-of')
   .refine(({ min = -Infinity, max = Infinity }) => min <= max, 'min is above max');
 
-const schema = z
-  .strictObject({
-    type: z
-      .literal('postgres-query')
-      .describe('Asks PostgreSQL one statement of SQL, in a transaction that can only read.'),
-    ...commonShape,
-    ...postgresShape,
-    sql: text.describe('One statement, without placeholders; parameters as $1, $2, …'),
-    parameters: z
-      .array(templated)
-      .default([])
-      .describe('Values of $1, $2, …, as text; placeholders may stand in them.'),
-    expect: expectation.describe('What makes the answer right; text is looked for in rows as psql -At prints them.'),
-  })
-  .superRefine((spec, context) => {
-    checkPostgresSpec(spec, context);
-    const { equals, 'one-of': oneOf = [], contains = [], excludes = [] } = spec.expect;
-    const texts: { path: PropertyKey[]; text: unknown }[] = [
-      ...spec.parameters.map((value, index) => ({ path: ['parameters', index], text: value })),
-      { path: ['expect', 'equals'], text: equals },
-      ...oneOf.map((value) => ({ path: ['expect', 'one-of'], text: value })),
-      ...contains.map((part) => ({ path: ['expect', 'contains'], text: part })),
-      ...excludes.map((part) => ({ path: ['expect', 'excludes'], text: part })),
-    ];
-    const templates = texts.flatMap(({ path, text: value }) =>
-      typeof value === 'string' ? [{ path, text: value, kind: 'text' as const }] : [],
-    );
-    checkPlaceholders(context, templates, spec.each === 'host');
-    if (/\$\{(?:version|host\.\w+|secret\.\w+)\}/.test(spec.sql)) {
-      const message = 'takes no placeholders, which could change the statement; use $1 and parameters';
-      context.addIssue({ code: 'custom', path: ['sql'], message });
-    }
-  });
-type Spec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z
+        .literal('postgres-query')
+        .describe('Asks PostgreSQL one statement of SQL, in a transaction that can only read.'),
+      ...commonShape,
+      ...postgresShape,
+      sql: text.describe('One statement, without placeholders; parameters as $1, $2, …'),
+      parameters: z
+        .array(templated)
+        .default([])
+        .describe('Values of $1, $2, …, as text; placeholders may stand in them.'),
+      expect: expectation.describe('What makes the answer right; text is looked for in rows as psql -At prints them.'),
+    })
+    .superRefine((spec, context) => {
+      checkPostgresSpec(spec, context);
+      const { equals, 'one-of': oneOf = [], contains = [], excludes = [] } = spec.expect;
+      const texts: { path: PropertyKey[]; text: unknown }[] = [
+        ...spec.parameters.map((value, index) => ({ path: ['parameters', index], text: value })),
+        { path: ['expect', 'equals'], text: equals },
+        ...oneOf.map((value) => ({ path: ['expect', 'one-of'], text: value })),
+        ...contains.map((part) => ({ path: ['expect', 'contains'], text: part })),
+        ...excludes.map((part) => ({ path: ['expect', 'excludes'], text: part })),
+      ];
+      const templates = texts.flatMap(({ path, text: value }) =>
+        typeof value === 'string' ? [{ path, text: value, kind: 'text' as const }] : [],
+      );
+      checkPlaceholders(context, templates, spec.each === 'host');
+      if (/\$\{(?:version|host\.\w+|secret\.\w+)\}/.test(spec.sql)) {
+        const message = 'takes no placeholders, which could change the statement; use $1 and parameters';
+        context.addIssue({ code: 'custom', path: ['sql'], message });
+      }
+    }),
+);
+type Spec = z.output<ReturnType<typeof schema>>;
 
 export const postgresQueryCheck: CheckType<Spec> = {
   type: 'postgres-query',

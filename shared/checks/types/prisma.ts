@@ -3,6 +3,7 @@ import type { PreparedCheck } from '../check';
 import type { CheckType } from '../check-type';
 import type { CheckContext, HostProbe } from '../context';
 import { commonShape } from '../fields';
+import { once } from '../once';
 import { fill, valuesFor } from '../placeholders';
 import { askPostgres } from '../postgres/ask';
 import { hostsAsked, targetOf } from '../postgres/fields';
@@ -10,17 +11,19 @@ import { judgeHistory, tableName } from '../postgres/history-table';
 import { checkMigrationSpec, identifier, migrationShape } from '../postgres/migration-fields';
 import { judgePrisma, prismaMigrations, prismaSql } from '../postgres/prisma-history';
 
-const schema = z
-  .strictObject({
-    type: z
-      .literal('prisma')
-      .describe('Compares the history of Prisma in PostgreSQL with the migrations of an artifact.'),
-    ...commonShape,
-    ...migrationShape,
-    table: identifier.default('_prisma_migrations').describe('History table.'),
-  })
-  .superRefine(checkMigrationSpec);
-type Spec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z
+        .literal('prisma')
+        .describe('Compares the history of Prisma in PostgreSQL with the migrations of an artifact.'),
+      ...commonShape,
+      ...migrationShape,
+      table: identifier.default('_prisma_migrations').describe('History table.'),
+    })
+    .superRefine(checkMigrationSpec),
+);
+type Spec = z.output<ReturnType<typeof schema>>;
 
 export const prismaCheck: CheckType<Spec> = {
   type: 'prisma',

@@ -7,6 +7,7 @@ import { commonShape, hostSelection } from '../fields';
 import { askHttp } from '../http-request';
 import { bindServer, checkServer, type HttpServer, questionUrl, serverShape } from '../http-server';
 import { noData } from '../no-data';
+import { once } from '../once';
 import { observationOf, type Problem } from '../problems';
 import { askPrometheus } from '../prometheus/api';
 import { ruleProblems, rulesSchema } from '../prometheus/rules';
@@ -14,30 +15,32 @@ import { targetProblems, targetsSchema } from '../prometheus/targets';
 
 const alertNames = z.array(z.string().min(1)).min(1).optional();
 
-const schema = z
-  .strictObject({
-    type: z.literal('prometheus').describe('Asks whether Prometheus is ready, sees its targets and has its rules.'),
-    ...commonShape,
-    ...serverShape,
-    targets: z
-      .record(
-        z.string().min(1),
-        z.union([
-          z.int().min(1),
-          z
-            .strictObject(hostSelection)
-            .refine(({ hosts, roles }) => (hosts ?? roles) !== undefined, 'give hosts or roles, or a number'),
-        ]),
-      )
-      .optional()
-      .describe('How many targets each job must have, all of them up: a number, or hosts or roles of the manifest.'),
-    rules: alertNames.describe('Names of alerts that must be among the rules, and can be evaluated.'),
-    'not-firing': alertNames.describe(
-      'Names of alerts of which one that fires warns; they must be among the rules too.',
-    ),
-  })
-  .superRefine((spec, context) => checkServer(spec, context));
-type PrometheusSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('prometheus').describe('Asks whether Prometheus is ready, sees its targets and has its rules.'),
+      ...commonShape,
+      ...serverShape,
+      targets: z
+        .record(
+          z.string().min(1),
+          z.union([
+            z.int().min(1),
+            z
+              .strictObject(hostSelection)
+              .refine(({ hosts, roles }) => (hosts ?? roles) !== undefined, 'give hosts or roles, or a number'),
+          ]),
+        )
+        .optional()
+        .describe('How many targets each job must have, all of them up: a number, or hosts or roles of the manifest.'),
+      rules: alertNames.describe('Names of alerts that must be among the rules, and can be evaluated.'),
+      'not-firing': alertNames.describe(
+        'Names of alerts of which one that fires warns; they must be among the rules too.',
+      ),
+    })
+    .superRefine((spec, context) => checkServer(spec, context)),
+);
+type PrometheusSpec = z.output<ReturnType<typeof schema>>;
 
 export const prometheusCheck: CheckType<PrometheusSpec> = {
   type: 'prometheus',

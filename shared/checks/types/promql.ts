@@ -6,6 +6,7 @@ import type { CheckType } from '../check-type';
 import { commonShape } from '../fields';
 import { bindServer, checkServer, type HttpServer, questionUrl, serverShape } from '../http-server';
 import { noData } from '../no-data';
+import { once } from '../once';
 import { fill } from '../placeholders';
 import { askPrometheus } from '../prometheus/api';
 import { describeBounds, judgeSamples, resultSchema } from '../prometheus/samples';
@@ -15,28 +16,30 @@ const bounds = {
   max: z.number().optional().describe('Largest value that is right.'),
 };
 
-const schema = z
-  .strictObject({
-    type: z.literal('promql').describe('Asks Prometheus for the values of a query at this moment.'),
-    ...commonShape,
-    ...serverShape,
-    query: text.describe('PromQL whose result are values, not only those that are too high.'),
-    expect: z
-      .strictObject({
-        ...bounds,
-        equals: z.number().optional().describe('The only value that is right.'),
-        samples: z.int().min(1).default(1).describe('Fewest samples; with fewer there is no verdict.'),
-      })
-      .refine(({ min, max, equals }) => (min ?? max ?? equals) !== undefined, 'give min, max or equals')
-      .describe('What every sample must be.'),
-    warn: z
-      .strictObject(bounds)
-      .refine(({ min, max }) => (min ?? max) !== undefined, 'give min, max or both')
-      .optional()
-      .describe('Bounds that only warn.'),
-  })
-  .superRefine((spec, context) => checkServer(spec, context, [{ path: ['query'], text: spec.query, kind: 'text' }]));
-type PromqlSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('promql').describe('Asks Prometheus for the values of a query at this moment.'),
+      ...commonShape,
+      ...serverShape,
+      query: text.describe('PromQL whose result are values, not only those that are too high.'),
+      expect: z
+        .strictObject({
+          ...bounds,
+          equals: z.number().optional().describe('The only value that is right.'),
+          samples: z.int().min(1).default(1).describe('Fewest samples; with fewer there is no verdict.'),
+        })
+        .refine(({ min, max, equals }) => (min ?? max ?? equals) !== undefined, 'give min, max or equals')
+        .describe('What every sample must be.'),
+      warn: z
+        .strictObject(bounds)
+        .refine(({ min, max }) => (min ?? max) !== undefined, 'give min, max or both')
+        .optional()
+        .describe('Bounds that only warn.'),
+    })
+    .superRefine((spec, context) => checkServer(spec, context, [{ path: ['query'], text: spec.query, kind: 'text' }])),
+);
+type PromqlSpec = z.output<ReturnType<typeof schema>>;
 
 export const promqlCheck: CheckType<PromqlSpec> = {
   type: 'promql',

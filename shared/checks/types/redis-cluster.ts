@@ -5,6 +5,7 @@ import type { CheckContext } from '../context';
 import { commonShape } from '../fields';
 import { type Member, memberShape, membersOf, placeOf } from '../members';
 import { noData } from '../no-data';
+import { once } from '../once';
 import { valuesFor } from '../placeholders';
 import { askMembers, observationOf, type Problem, silenceOf } from '../problems';
 import { parseNodes, slotCount } from '../redis/cluster-nodes';
@@ -16,16 +17,18 @@ import { counted } from '../words';
 
 const defaultPort = 6379;
 
-const schema = z
-  .strictObject({
-    type: z.literal('redis-cluster').describe('Asks every node of a Redis Cluster what it knows of the cluster.'),
-    ...commonShape,
-    ...memberShape,
-    ...loginShape,
-    replicas: z.int().min(0).default(1).describe('Fewest working replicas of every master.'),
-  })
-  .superRefine((spec, context) => checkLogin(context, spec, false));
-type ClusterSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('redis-cluster').describe('Asks every node of a Redis Cluster what it knows of the cluster.'),
+      ...commonShape,
+      ...memberShape,
+      ...loginShape,
+      replicas: z.int().min(0).default(1).describe('Fewest working replicas of every master.'),
+    })
+    .superRefine((spec, context) => checkLogin(context, spec, false)),
+);
+type ClusterSpec = z.output<ReturnType<typeof schema>>;
 
 export const redisClusterCheck: CheckType<ClusterSpec> = {
   type: 'redis-cluster',

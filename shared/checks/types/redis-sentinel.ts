@@ -6,6 +6,7 @@ import { credential } from '../credentials';
 import { commonShape } from '../fields';
 import { type Member, memberShape, membersOf, placeOf } from '../members';
 import { noData } from '../no-data';
+import { once } from '../once';
 import { valuesFor } from '../placeholders';
 import { askMembers, observationOf, silenceOf } from '../problems';
 import { askMaster, askSentinel } from '../redis/ask-sentinel';
@@ -16,26 +17,28 @@ import { counted } from '../words';
 
 const sentinelPort = 26_379;
 
-const schema = z
-  .strictObject({
-    type: z.literal('redis-sentinel').describe('Asks every Redis Sentinel about the master that they watch.'),
-    ...commonShape,
-    ...memberShape,
-    ...loginShape,
-    master: z
-      .string()
-      .regex(/^[A-Za-z0-9._-]+$/)
-      .default('mymaster')
-      .describe('Name under which the Sentinels watch the master.'),
-    replicas: z.int().min(0).default(1).describe('Fewest working replicas of the master.'),
-    'master-user': z.string().min(1).optional().describe('User on the master itself. Default: the default user.'),
-    'master-password': credential.optional().describe('Password of the master itself, from a secret.'),
-  })
-  .superRefine((spec, context) => {
-    checkLogin(context, spec, false);
-    checkLogin(context, { user: spec['master-user'], password: spec['master-password'] }, false, 'master-');
-  });
-type SentinelSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('redis-sentinel').describe('Asks every Redis Sentinel about the master that they watch.'),
+      ...commonShape,
+      ...memberShape,
+      ...loginShape,
+      master: z
+        .string()
+        .regex(/^[A-Za-z0-9._-]+$/)
+        .default('mymaster')
+        .describe('Name under which the Sentinels watch the master.'),
+      replicas: z.int().min(0).default(1).describe('Fewest working replicas of the master.'),
+      'master-user': z.string().min(1).optional().describe('User on the master itself. Default: the default user.'),
+      'master-password': credential.optional().describe('Password of the master itself, from a secret.'),
+    })
+    .superRefine((spec, context) => {
+      checkLogin(context, spec, false);
+      checkLogin(context, { user: spec['master-user'], password: spec['master-password'] }, false, 'master-');
+    }),
+);
+type SentinelSpec = z.output<ReturnType<typeof schema>>;
 
 export const redisSentinelCheck: CheckType<SentinelSpec> = {
   type: 'redis-sentinel',

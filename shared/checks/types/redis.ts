@@ -5,6 +5,7 @@ import type { CheckContext, HostProbe } from '../context';
 import { checkPlaceholders, commonShape, milliseconds, optionalHosts, templated } from '../fields';
 import { placeOf } from '../members';
 import { noData } from '../no-data';
+import { once } from '../once';
 import { fill, valuesFor } from '../placeholders';
 import { observationOf, type Problem } from '../problems';
 import { errorReply, type RedisLogin, type Send, withRedis } from '../redis/connection';
@@ -24,47 +25,53 @@ const hitRatio = z.strictObject({
   lookups: z.int().min(1).default(100).describe('Lookups in that time without which nothing can be said.'),
 });
 
-const schema = z
-  .strictObject({
-    type: z.literal('redis').describe('Asks one Redis server for its role, memory, persistence and replication.'),
-    ...commonShape,
-    ...optionalHosts,
-    host: templated.min(1).optional().describe('Name or address. Default with each: host: the address of the host.'),
-    port: z.int().min(1).max(65_535).default(defaultPort).describe('Port of the server.'),
-    ...loginShape,
-    role: z.enum(['master', 'replica']).optional().describe('Role that the server must have. Default: either.'),
-    replicas: z.int().min(0).optional().describe('Fewest replicas that must be online, seen from a master.'),
-    'warn-memory-percent': percent.default(80).describe('Percent of maxmemory above which it warns.'),
-    'fail-memory-percent': percent.optional().describe('Percent of maxmemory above which it fails. Default: none.'),
-    'save-age': milliseconds('1s', '8760h')
-      .optional()
-      .describe('Longest time that changes may wait for a snapshot. Default: any.'),
-    'hit-ratio': z
-      .union([z.literal(true), hitRatio])
-      .optional()
-      .describe('Look at the share of lookups that find their key, between two samples. Default: do not.'),
-  })
-  .superRefine((spec, context) => {
-    const perHost = spec.each === 'host';
-    checkLogin(context, spec, perHost);
-    if (spec.host !== undefined) {
-      checkPlaceholders(context, [{ path: ['host'], text: spec.host, kind: 'text' }], perHost);
-    } else if (!perHost) {
-      context.addIssue({ code: 'custom', path: ['host'], message: 'is required, unless the check says "each: host"' });
-    }
-    if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
-      const message = 'selects hosts, but the check is asked once; add "each: host"';
-      context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
-    }
-    if (spec.role === 'replica' && spec.replicas !== undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['replicas'],
-        message: 'is what a master has; the role here is replica',
-      });
-    }
-  });
-type RedisSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('redis').describe('Asks one Redis server for its role, memory, persistence and replication.'),
+      ...commonShape,
+      ...optionalHosts,
+      host: templated.min(1).optional().describe('Name or address. Default with each: host: the address of the host.'),
+      port: z.int().min(1).max(65_535).default(defaultPort).describe('Port of the server.'),
+      ...loginShape,
+      role: z.enum(['master', 'replica']).optional().describe('Role that the server must have. Default: either.'),
+      replicas: z.int().min(0).optional().describe('Fewest replicas that must be online, seen from a master.'),
+      'warn-memory-percent': percent.default(80).describe('Percent of maxmemory above which it warns.'),
+      'fail-memory-percent': percent.optional().describe('Percent of maxmemory above which it fails. Default: none.'),
+      'save-age': milliseconds('1s', '8760h')
+        .optional()
+        .describe('Longest time that changes may wait for a snapshot. Default: any.'),
+      'hit-ratio': z
+        .union([z.literal(true), hitRatio])
+        .optional()
+        .describe('Look at the share of lookups that find their key, between two samples. Default: do not.'),
+    })
+    .superRefine((spec, context) => {
+      const perHost = spec.each === 'host';
+      checkLogin(context, spec, perHost);
+      if (spec.host !== undefined) {
+        checkPlaceholders(context, [{ path: ['host'], text: spec.host, kind: 'text' }], perHost);
+      } else if (!perHost) {
+        context.addIssue({
+          code: 'custom',
+          path: ['host'],
+          message: 'is required, unless the check says "each: host"',
+        });
+      }
+      if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
+        const message = 'selects hosts, but the check is asked once; add "each: host"';
+        context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
+      }
+      if (spec.role === 'replica' && spec.replicas !== undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: ['replicas'],
+          message: 'is what a master has; the role here is replica',
+        });
+      }
+    }),
+);
+type RedisSpec = z.output<ReturnType<typeof schema>>;
 
 export const redisCheck: CheckType<RedisSpec> = {
   type: 'redis',

@@ -7,32 +7,35 @@ import { boundAt, checkPlace, placeShape, sourceShape } from '../control-plane/p
 import { jsonOf, prepareSource } from '../control-plane/source';
 import { commonShape, milliseconds } from '../fields';
 import { valueAt } from '../json-path';
+import { once } from '../once';
 import { timeOf } from '../point-in-time';
 
-const schema = z
-  .strictObject({
-    type: z
-      .literal('restore-proof')
-      .describe('Looks into the JSON record of the last time that a backup was restored to prove that it works.'),
-    ...commonShape,
-    ...placeShape('runner'),
-    ...sourceShape,
-    'max-age': milliseconds('1h', '87600h')
-      .default(90 * 86_400_000)
-      .describe('Oldest that the proof may be. Default: 2160h, which is 90 days.'),
-    time: z
-      .string()
-      .min(1)
-      .default('time')
-      .describe('Path in the JSON to when it was proved: ISO 8601 or Unix seconds.'),
-    result: z.string().min(1).default('result').describe('Path in the JSON to how it went.'),
-    ok: z
-      .union([z.string(), z.number(), z.boolean()])
-      .default('ok')
-      .describe('What stands at result when the restored data was right.'),
-  })
-  .superRefine((spec, context) => checkPlace(spec, 'file', spec.file, context));
-type RestoreProofSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z
+        .literal('restore-proof')
+        .describe('Looks into the JSON record of the last time that a backup was restored to prove that it works.'),
+      ...commonShape,
+      ...placeShape('runner'),
+      ...sourceShape,
+      'max-age': milliseconds('1h', '87600h')
+        .default(90 * 86_400_000)
+        .describe('Oldest that the proof may be. Default: 2160h, which is 90 days.'),
+      time: z
+        .string()
+        .min(1)
+        .default('time')
+        .describe('Path in the JSON to when it was proved: ISO 8601 or Unix seconds.'),
+      result: z.string().min(1).default('result').describe('Path in the JSON to how it went.'),
+      ok: z
+        .union([z.string(), z.number(), z.boolean()])
+        .default('ok')
+        .describe('What stands at result when the restored data was right.'),
+    })
+    .superRefine((spec, context) => checkPlace(spec, 'file', spec.file, context)),
+);
+type RestoreProofSpec = z.output<ReturnType<typeof schema>>;
 
 export const restoreProofCheck: CheckType<RestoreProofSpec> = {
   type: 'restore-proof',

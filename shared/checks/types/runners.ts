@@ -16,33 +16,36 @@ import {
 import { judgeRunners, type Runner } from '../control-plane/runners';
 import { type Credential, credentialOf } from '../credentials';
 import { checkPlaceholders, commonShape } from '../fields';
+import { once } from '../once';
 import { valuesFor } from '../placeholders';
 
-const schema = z
-  .strictObject({
-    type: z.literal('runners').describe('Asks GitHub whether enough self-hosted runners are online.'),
-    ...commonShape,
-    ...githubShape,
-    organization: z
-      .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9-]*$/, rule('write the name as in the address of the organisation'))
-      .optional()
-      .describe('Organisation whose own runners are meant. Instead of repository.'),
-    labels: z.array(text).min(1).describe('Labels that a runner must all have to count.'),
-    online: z.int().min(1).max(1000).default(1).describe('Runners with these labels that have to be online.'),
-    names: z.array(text).min(1).optional().describe('Runners that have to be among them, each by its name.'),
-  })
-  .superRefine((spec, context) => {
-    checkPlaceholders(context, [{ path: ['token'], text: spec.token, kind: 'secret' }], false);
-    if (spec.organization !== undefined && spec.repository !== undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['organization'],
-        message: 'stands instead of a repository; give one of them',
-      });
-    }
-  });
-type RunnersSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('runners').describe('Asks GitHub whether enough self-hosted runners are online.'),
+      ...commonShape,
+      ...githubShape,
+      organization: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9-]*$/, rule('write the name as in the address of the organisation'))
+        .optional()
+        .describe('Organisation whose own runners are meant. Instead of repository.'),
+      labels: z.array(text).min(1).describe('Labels that a runner must all have to count.'),
+      online: z.int().min(1).max(1000).default(1).describe('Runners with these labels that have to be online.'),
+      names: z.array(text).min(1).optional().describe('Runners that have to be among them, each by its name.'),
+    })
+    .superRefine((spec, context) => {
+      checkPlaceholders(context, [{ path: ['token'], text: spec.token, kind: 'secret' }], false);
+      if (spec.organization !== undefined && spec.repository !== undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: ['organization'],
+          message: 'stands instead of a repository; give one of them',
+        });
+      }
+    }),
+);
+type RunnersSpec = z.output<ReturnType<typeof schema>>;
 
 export const runnersCheck: CheckType<RunnersSpec> = {
   type: 'runners',

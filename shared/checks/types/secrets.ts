@@ -15,6 +15,7 @@ import {
 import { judgeNames, listNames, type Wanted } from '../control-plane/secret-names';
 import { type Credential, credentialOf } from '../credentials';
 import { checkPlaceholders, commonShape } from '../fields';
+import { once } from '../once';
 import { valuesFor } from '../placeholders';
 
 const names = z.array(
@@ -24,24 +25,28 @@ const names = z.array(
     .refine((name) => !/^GITHUB_/i.test(name), rule('GitHub allows no name that starts with GITHUB_')),
 );
 
-const schema = z
-  .strictObject({
-    type: z
-      .literal('secrets')
-      .describe('Asks GitHub whether the secrets and variables that a workflow needs are there, by their names only.'),
-    ...commonShape,
-    ...githubShape,
-    environment: text.optional().describe('Environment on GitHub whose own secrets and variables count as well.'),
-    secrets: names.default([]).describe('Secrets that must be there.'),
-    variables: names.default([]).describe('Variables that must be there.'),
-  })
-  .superRefine((spec, context) => {
-    checkPlaceholders(context, [{ path: ['token'], text: spec.token, kind: 'secret' }], false);
-    if (spec.secrets.length + spec.variables.length === 0) {
-      context.addIssue({ code: 'custom', path: ['secrets'], message: 'name at least one secret or variable' });
-    }
-  });
-type SecretsSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z
+        .literal('secrets')
+        .describe(
+          'Asks GitHub whether the secrets and variables that a workflow needs are there, by their names only.',
+        ),
+      ...commonShape,
+      ...githubShape,
+      environment: text.optional().describe('Environment on GitHub whose own secrets and variables count as well.'),
+      secrets: names.default([]).describe('Secrets that must be there.'),
+      variables: names.default([]).describe('Variables that must be there.'),
+    })
+    .superRefine((spec, context) => {
+      checkPlaceholders(context, [{ path: ['token'], text: spec.token, kind: 'secret' }], false);
+      if (spec.secrets.length + spec.variables.length === 0) {
+        context.addIssue({ code: 'custom', path: ['secrets'], message: 'name at least one secret or variable' });
+      }
+    }),
+);
+type SecretsSpec = z.output<ReturnType<typeof schema>>;
 
 export const secretsCheck: CheckType<SecretsSpec> = {
   type: 'secrets',

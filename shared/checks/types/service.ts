@@ -8,22 +8,25 @@ import type { Attempt, Observation, PreparedCheck } from '../check';
 import { type Bound, type CheckType, selectHosts, suiteInvalid } from '../check-type';
 import type { CheckContext, HostProbe, ServiceSample } from '../context';
 import { commonShape, hostSelection, milliseconds } from '../fields';
+import { once } from '../once';
 import { ServiceSampler } from '../service-sampler';
 import { compare } from '../services/component-service';
 import { lookTwice } from '../services/two-looks';
 
-const schema = z.strictObject({
-  type: z
-    .literal('service')
-    .describe('Looks twice whether the service of a component runs, on every host that has it.'),
-  ...commonShape,
-  ...hostSelection,
-  component: text.describe('Component of the manifest that has a service.'),
-  between: milliseconds('0s', '1h')
-    .optional()
-    .describe('Time between the two looks. Default: health.stabilise of the environment.'),
-});
-type ServiceSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z.strictObject({
+    type: z
+      .literal('service')
+      .describe('Looks twice whether the service of a component runs, on every host that has it.'),
+    ...commonShape,
+    ...hostSelection,
+    component: text.describe('Component of the manifest that has a service.'),
+    between: milliseconds('0s', '1h')
+      .optional()
+      .describe('Time between the two looks. Default: health.stabilise of the environment.'),
+  }),
+);
+type ServiceSpec = z.output<ReturnType<typeof schema>>;
 
 /** What the two samples may take besides the time between them, in milliseconds. */
 const samplingMs = 20_000;

@@ -7,25 +7,28 @@ import type { HostProbe } from '../context';
 import { commonShape, hostSelection } from '../fields';
 import { askHost, unknown } from '../hosts/ask-host';
 import { onEachHost } from '../hosts/on-each-host';
+import { once } from '../once';
 
-const schema = z.strictObject({
-  type: z.literal('ssh').describe('Looks on every chosen host how its SSH server lets people in.'),
-  ...commonShape,
-  ...hostSelection,
-  'root-login': z
-    .enum(['never', 'by-key'])
-    .default('by-key')
-    .describe('never: root may not log in. by-key: root may, but not with a password.'),
-  for: z
-    .string()
-    .regex(
-      /^[a-z]+=[^,\s]+(,[a-z]+=[^,\s]+)*$/,
-      rule('write it as sshd -C takes it, such as user=deploy,addr=10.0.0.9'),
-    )
-    .optional()
-    .describe('Connection whose Match blocks apply, as sshd -C takes it, such as user=deploy,addr=10.0.0.9.'),
-});
-type SshSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z.strictObject({
+    type: z.literal('ssh').describe('Looks on every chosen host how its SSH server lets people in.'),
+    ...commonShape,
+    ...hostSelection,
+    'root-login': z
+      .enum(['never', 'by-key'])
+      .default('by-key')
+      .describe('never: root may not log in. by-key: root may, but not with a password.'),
+    for: z
+      .string()
+      .regex(
+        /^[a-z]+=[^,\s]+(,[a-z]+=[^,\s]+)*$/,
+        rule('write it as sshd -C takes it, such as user=deploy,addr=10.0.0.9'),
+      )
+      .optional()
+      .describe('Connection whose Match blocks apply, as sshd -C takes it, such as user=deploy,addr=10.0.0.9.'),
+  }),
+);
+type SshSpec = z.output<ReturnType<typeof schema>>;
 
 /** Root may log in with a key: `without-password` is the older name of `prohibit-password`. */
 const keyOnly = ['prohibit-password', 'without-password', 'forced-commands-only'];

@@ -7,6 +7,7 @@ import type { CheckContext, HostProbe } from '../context';
 import { checkPlaceholders, commonShape, hostSelection, milliseconds, templated } from '../fields';
 import { askHost } from '../hosts/ask-host';
 import { onEachHost } from '../hosts/on-each-host';
+import { once } from '../once';
 import { fill, valuesFor } from '../placeholders';
 import { dockerShape, engineOf } from '../services/docker-engine';
 import { judgeSwarm } from '../services/task-problems';
@@ -21,44 +22,46 @@ const serviceName = z
     rule('a service is named by letters, digits and _ . -, as docker service ls does'),
   );
 
-const schema = z
-  .strictObject({
-    type: z.literal('swarm').describe('Looks twice at services of a Docker swarm, on the chosen managers.'),
-    ...commonShape,
-    ...hostSelection,
-    services: z
-      .record(
-        serviceName,
-        z.strictObject({
-          replicas: z
-            .int()
-            .min(1)
-            .optional()
-            .describe('Tasks that must run. Default: as many as the service is set to.'),
-          image: templated
-            .min(1)
-            .optional()
-            .describe('Image of the service and of all its tasks, with its tag or digest.'),
-        }),
-      )
-      .refine((services) => Object.keys(services).length > 0, { error: () => 'name at least one service' })
-      .describe('Names of the services, stack included, and what is right about each.'),
-    updated: z
-      .union([z.literal('deployment'), milliseconds('1s', '1h')])
-      .optional()
-      .describe(
-        'When the last update of each must have started. deployment: since the deployment began that is being checked. Or a time such as 15m: at most so long ago.',
-      ),
-    ...dockerShape,
-    ...watchingShape,
-  })
-  .superRefine(({ services }, context) => {
-    const texts = Object.entries(services).flatMap(([name, { image }]) =>
-      image === undefined ? [] : [{ path: ['services', name, 'image'], text: image, kind: 'text' as const }],
-    );
-    checkPlaceholders(context, texts, true);
-  });
-type SwarmSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('swarm').describe('Looks twice at services of a Docker swarm, on the chosen managers.'),
+      ...commonShape,
+      ...hostSelection,
+      services: z
+        .record(
+          serviceName,
+          z.strictObject({
+            replicas: z
+              .int()
+              .min(1)
+              .optional()
+              .describe('Tasks that must run. Default: as many as the service is set to.'),
+            image: templated
+              .min(1)
+              .optional()
+              .describe('Image of the service and of all its tasks, with its tag or digest.'),
+          }),
+        )
+        .refine((services) => Object.keys(services).length > 0, { error: () => 'name at least one service' })
+        .describe('Names of the services, stack included, and what is right about each.'),
+      updated: z
+        .union([z.literal('deployment'), milliseconds('1s', '1h')])
+        .optional()
+        .describe(
+          'When the last update of each must have started. deployment: since the deployment began that is being checked. Or a time such as 15m: at most so long ago.',
+        ),
+      ...dockerShape,
+      ...watchingShape,
+    })
+    .superRefine(({ services }, context) => {
+      const texts = Object.entries(services).flatMap(([name, { image }]) =>
+        image === undefined ? [] : [{ path: ['services', name, 'image'], text: image, kind: 'text' as const }],
+      );
+      checkPlaceholders(context, texts, true);
+    }),
+);
+type SwarmSpec = z.output<ReturnType<typeof schema>>;
 
 export const swarmCheck: CheckType<SwarmSpec> = {
   type: 'swarm',

@@ -7,26 +7,31 @@ import type { CheckContext, HostProbe } from '../context';
 import { commonShape, hostSelection } from '../fields';
 import { askHost } from '../hosts/ask-host';
 import { onEachHost } from '../hosts/on-each-host';
+import { once } from '../once';
 import { lookTwice } from '../services/two-looks';
 import { judgeUnits, parseUnits, unitsQuestion } from '../services/units';
 import { betweenOf, deploymentAge, watchingShape, watchingTimes } from '../services/watching';
 
-const schema = z.strictObject({
-  type: z.literal('systemd').describe('Looks twice at units of systemd that are no components, on every chosen host.'),
-  ...commonShape,
-  ...hostSelection,
-  units: z.array(unit).min(1).describe('Names of the units; without a suffix, they are services.'),
-  state: z
-    .enum(['active', 'inactive'])
-    .default('active')
-    .describe('active: runs, without a restart between the looks. inactive: neither runs nor has failed.'),
-  restarted: z
-    .boolean()
-    .default(false)
-    .describe('Whether the units must have been started since the deployment began that is being checked.'),
-  ...watchingShape,
-});
-type SystemdSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z.strictObject({
+    type: z
+      .literal('systemd')
+      .describe('Looks twice at units of systemd that are no components, on every chosen host.'),
+    ...commonShape,
+    ...hostSelection,
+    units: z.array(unit).min(1).describe('Names of the units; without a suffix, they are services.'),
+    state: z
+      .enum(['active', 'inactive'])
+      .default('active')
+      .describe('active: runs, without a restart between the looks. inactive: neither runs nor has failed.'),
+    restarted: z
+      .boolean()
+      .default(false)
+      .describe('Whether the units must have been started since the deployment began that is being checked.'),
+    ...watchingShape,
+  }),
+);
+type SystemdSpec = z.output<ReturnType<typeof schema>>;
 
 const logLines = 20;
 

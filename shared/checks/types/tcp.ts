@@ -8,6 +8,7 @@ import { checkPlaceholders, commonShape, milliseconds, optionalHosts, templated 
 import { placeOf } from '../members';
 import { judgePorts, type Port } from '../network/judge-ports';
 import { knock } from '../network/knock';
+import { once } from '../once';
 import { fill, type PlaceholderValues, valuesFor } from '../placeholders';
 import { observationOf } from '../problems';
 import { counted } from '../words';
@@ -24,40 +25,42 @@ const place = z
   );
 const ports = z.array(z.union([portNumber, place])).max(256);
 
-const schema = z
-  .strictObject({
-    type: z.literal('tcp').describe('Connects to ports, from the runner: some must be open, others closed.'),
-    ...commonShape,
-    ...optionalHosts,
-    host: templated
-      .min(1)
-      .optional()
-      .describe('Machine whose ports bare numbers mean. Default with each: host: the address of the host.'),
-    open: ports.default([]).describe('Ports that must accept a connection: numbers, or addresses with a port.'),
-    closed: ports.default([]).describe('Ports that must not accept one: numbers, or addresses with a port.'),
-    'connect-timeout': milliseconds('10ms', '5m')
-      .prefault('3s')
-      .describe('Time after which a port that neither accepts nor refuses counts as silent. Default: 3s.'),
-  })
-  .superRefine((spec, context) => {
-    const issue = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
-    const perHost = spec.each === 'host';
-    if (spec.host !== undefined) {
-      checkPlaceholders(context, [{ path: ['host'], text: spec.host, kind: 'text' }], perHost);
-    } else if (!perHost && [...spec.open, ...spec.closed].some((port) => typeof port === 'number')) {
-      issue(['host'], 'is required for ports without an address, unless the check says "each: host"');
-    }
-    if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
-      issue(
-        [spec.hosts === undefined ? 'roles' : 'hosts'],
-        'selects hosts, but the check is asked once; add "each: host"',
-      );
-    }
-    if (spec.open.length + spec.closed.length === 0) issue(['open'], 'name at least one port under open or closed');
-    const both = spec.open.find((port) => spec.closed.includes(port));
-    if (both !== undefined) issue(['closed'], `${both} cannot be both open and closed`);
-  });
-type TcpSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('tcp').describe('Connects to ports, from the runner: some must be open, others closed.'),
+      ...commonShape,
+      ...optionalHosts,
+      host: templated
+        .min(1)
+        .optional()
+        .describe('Machine whose ports bare numbers mean. Default with each: host: the address of the host.'),
+      open: ports.default([]).describe('Ports that must accept a connection: numbers, or addresses with a port.'),
+      closed: ports.default([]).describe('Ports that must not accept one: numbers, or addresses with a port.'),
+      'connect-timeout': milliseconds('10ms', '5m')
+        .prefault('3s')
+        .describe('Time after which a port that neither accepts nor refuses counts as silent. Default: 3s.'),
+    })
+    .superRefine((spec, context) => {
+      const issue = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
+      const perHost = spec.each === 'host';
+      if (spec.host !== undefined) {
+        checkPlaceholders(context, [{ path: ['host'], text: spec.host, kind: 'text' }], perHost);
+      } else if (!perHost && [...spec.open, ...spec.closed].some((port) => typeof port === 'number')) {
+        issue(['host'], 'is required for ports without an address, unless the check says "each: host"');
+      }
+      if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
+        issue(
+          [spec.hosts === undefined ? 'roles' : 'hosts'],
+          'selects hosts, but the check is asked once; add "each: host"',
+        );
+      }
+      if (spec.open.length + spec.closed.length === 0) issue(['open'], 'name at least one port under open or closed');
+      const both = spec.open.find((port) => spec.closed.includes(port));
+      if (both !== undefined) issue(['closed'], `${both} cannot be both open and closed`);
+    }),
+);
+type TcpSpec = z.output<ReturnType<typeof schema>>;
 
 export const tcpCheck: CheckType<TcpSpec> = {
   type: 'tcp',

@@ -8,44 +8,47 @@ import type { CheckContext } from '../context';
 import { ran } from '../control-plane/place';
 import { type Address, judgeInventory, judgePlan, noAnswer } from '../control-plane/plan-output';
 import { checkPlaceholders, commonShape, hostSelection, templated } from '../fields';
+import { once } from '../once';
 import { fill, secretValues, valuesFor } from '../placeholders';
 
-const schema = z
-  .strictObject({
-    type: z
-      .literal('terraform')
-      .describe('Asks Terraform or OpenTofu, on the runner, whether what runs is what is written down.'),
-    ...commonShape,
-    ...hostSelection,
-    folder: templated.min(1).describe('Folder of the configuration on the runner, initialised by an earlier step.'),
-    program: z
-      .string()
-      .regex(/^[A-Za-z0-9_/.][A-Za-z0-9_/.-]*$/, rule('name a program, or its path without white space'))
-      .default('terraform')
-      .describe('Program to ask, such as tofu.'),
-    plan: z.boolean().default(true).describe('true: the plan has to be empty.'),
-    inventory: z
-      .string()
-      .regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, rule('an output has a name of letters, digits, _ and -'))
-      .optional()
-      .describe('Output that has to hold the addresses of the hosts, as a list or as a map from their names.'),
-    secrets: secretNames.default([]).describe('Environment variables of the action that the program may see.'),
-  })
-  .superRefine((spec, context) => {
-    checkPlaceholders(context, [{ path: ['folder'], text: spec.folder, kind: 'text' }], false);
-    if (!spec.plan && spec.inventory === undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['plan'],
-        message: 'is false, and there is no inventory either: nothing would be asked',
-      });
-    }
-    if (spec.inventory === undefined && (spec.hosts ?? spec.roles) !== undefined) {
-      const message = 'selects the hosts of the inventory, and there is none';
-      context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
-    }
-  });
-type TerraformSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z
+        .literal('terraform')
+        .describe('Asks Terraform or OpenTofu, on the runner, whether what runs is what is written down.'),
+      ...commonShape,
+      ...hostSelection,
+      folder: templated.min(1).describe('Folder of the configuration on the runner, initialised by an earlier step.'),
+      program: z
+        .string()
+        .regex(/^[A-Za-z0-9_/.][A-Za-z0-9_/.-]*$/, rule('name a program, or its path without white space'))
+        .default('terraform')
+        .describe('Program to ask, such as tofu.'),
+      plan: z.boolean().default(true).describe('true: the plan has to be empty.'),
+      inventory: z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, rule('an output has a name of letters, digits, _ and -'))
+        .optional()
+        .describe('Output that has to hold the addresses of the hosts, as a list or as a map from their names.'),
+      secrets: secretNames.default([]).describe('Environment variables of the action that the program may see.'),
+    })
+    .superRefine((spec, context) => {
+      checkPlaceholders(context, [{ path: ['folder'], text: spec.folder, kind: 'text' }], false);
+      if (!spec.plan && spec.inventory === undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: ['plan'],
+          message: 'is false, and there is no inventory either: nothing would be asked',
+        });
+      }
+      if (spec.inventory === undefined && (spec.hosts ?? spec.roles) !== undefined) {
+        const message = 'selects the hosts of the inventory, and there is none';
+        context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
+      }
+    }),
+);
+type TerraformSpec = z.output<ReturnType<typeof schema>>;
 
 export const terraformCheck: CheckType<TerraformSpec> = {
   type: 'terraform',

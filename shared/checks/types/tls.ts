@@ -10,50 +10,55 @@ import { shakeHands, type TlsServer } from '../network/handshake';
 import { judgeHandshake, type TlsExpectation } from '../network/judge-tls';
 import { isTooOld, olderVersion, tlsVersions } from '../network/old-tls';
 import { noData } from '../no-data';
+import { once } from '../once';
 import { fill, valuesFor } from '../placeholders';
 import { observationOf, type Problem } from '../problems';
 
 const hostAddress = '$' + '{host.address}';
 const days = z.number().min(0).max(3650);
 
-const schema = z
-  .strictObject({
-    type: z.literal('tls').describe('Looks at the certificate of a server and at the versions of TLS that it speaks.'),
-    ...commonShape,
-    ...optionalHosts,
-    host: templated.min(1).optional().describe('Name or address. Default with each: host: the address of the host.'),
-    port: z.int().min(1).max(65_535).default(443).describe('Port that speaks TLS from the first byte.'),
-    'server-name': templated.min(1).optional().describe('Name that the certificate must be for. Default: host.'),
-    ca: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('PEM file on the runner with the authorities to trust. Default: the public ones.'),
-    'fail-days': days.default(7).describe('Days of validity at or below which it fails.'),
-    'warn-days': days.default(20).describe('Days of validity at or below which it warns.'),
-    'min-version': z
-      .enum(tlsVersions)
-      .default('TLSv1.2')
-      .describe('Oldest version that the server may accept; older ones must be refused.'),
-  })
-  .superRefine((spec, context) => {
-    const perHost = spec.each === 'host';
-    const issue = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
-    const texts = (['host', 'server-name'] as const).flatMap((field) => {
-      const text = spec[field];
-      return text === undefined ? [] : [{ path: [field], text, kind: 'text' as const }];
-    });
-    checkPlaceholders(context, texts, perHost);
-    if (spec.host === undefined && !perHost) issue(['host'], 'is required, unless the check says "each: host"');
-    if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
-      issue(
-        [spec.hosts === undefined ? 'roles' : 'hosts'],
-        'selects hosts, but the check is asked once; add "each: host"',
-      );
-    }
-    if (spec['warn-days'] < spec['fail-days']) issue(['warn-days'], 'must not be below fail-days');
-  });
-type TlsSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z
+        .literal('tls')
+        .describe('Looks at the certificate of a server and at the versions of TLS that it speaks.'),
+      ...commonShape,
+      ...optionalHosts,
+      host: templated.min(1).optional().describe('Name or address. Default with each: host: the address of the host.'),
+      port: z.int().min(1).max(65_535).default(443).describe('Port that speaks TLS from the first byte.'),
+      'server-name': templated.min(1).optional().describe('Name that the certificate must be for. Default: host.'),
+      ca: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('PEM file on the runner with the authorities to trust. Default: the public ones.'),
+      'fail-days': days.default(7).describe('Days of validity at or below which it fails.'),
+      'warn-days': days.default(20).describe('Days of validity at or below which it warns.'),
+      'min-version': z
+        .enum(tlsVersions)
+        .default('TLSv1.2')
+        .describe('Oldest version that the server may accept; older ones must be refused.'),
+    })
+    .superRefine((spec, context) => {
+      const perHost = spec.each === 'host';
+      const issue = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
+      const texts = (['host', 'server-name'] as const).flatMap((field) => {
+        const text = spec[field];
+        return text === undefined ? [] : [{ path: [field], text, kind: 'text' as const }];
+      });
+      checkPlaceholders(context, texts, perHost);
+      if (spec.host === undefined && !perHost) issue(['host'], 'is required, unless the check says "each: host"');
+      if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
+        issue(
+          [spec.hosts === undefined ? 'roles' : 'hosts'],
+          'selects hosts, but the check is asked once; add "each: host"',
+        );
+      }
+      if (spec['warn-days'] < spec['fail-days']) issue(['warn-days'], 'must not be below fail-days');
+    }),
+);
+type TlsSpec = z.output<ReturnType<typeof schema>>;
 
 export const tlsCheck: CheckType<TlsSpec> = {
   type: 'tls',

@@ -9,33 +9,38 @@ import type { CheckContext, HostProbe } from '../context';
 import { checkPlaceholders, commonShape, hostSelection, templated } from '../fields';
 import { headerPlaceholders, sendableHeaders } from '../http-headers';
 import { noData } from '../no-data';
+import { once } from '../once';
 import { fill, fillUrl, type TextKind, valuesFor } from '../placeholders';
 import { judgeVersions, type Reading } from '../version/judge';
 import { type BoundSource, byHand, readVersion } from '../version/read';
 import { isOnHost, type VersionSource, versionSource } from '../version/sources';
 
-const schema = z
-  .strictObject({
-    type: z.literal('version').describe('Compares the version that runs with the one that has to, on every instance.'),
-    ...commonShape,
-    ...hostSelection,
-    sources: z.array(versionSource).min(1).describe('Where the version can be read; all have to say the same.'),
-    expect: templated
-      .min(1)
-      .optional()
-      .describe(
-        'Version that has to run. Default: the one that is deployed; where none is known, sources have to agree.',
-      ),
-  })
-  .superRefine((spec, context) => {
-    const perHost = isPerHost(spec);
-    checkPlaceholders(context, textsOf(spec), perHost);
-    if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
-      const message = 'selects hosts, but no source is one of a host; use a url with the address of the host in it';
-      context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
-    }
-  });
-type VersionSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z
+        .literal('version')
+        .describe('Compares the version that runs with the one that has to, on every instance.'),
+      ...commonShape,
+      ...hostSelection,
+      sources: z.array(versionSource).min(1).describe('Where the version can be read; all have to say the same.'),
+      expect: templated
+        .min(1)
+        .optional()
+        .describe(
+          'Version that has to run. Default: the one that is deployed; where none is known, sources have to agree.',
+        ),
+    })
+    .superRefine((spec, context) => {
+      const perHost = isPerHost(spec);
+      checkPlaceholders(context, textsOf(spec), perHost);
+      if (!perHost && (spec.hosts ?? spec.roles) !== undefined) {
+        const message = 'selects hosts, but no source is one of a host; use a url with the address of the host in it';
+        context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
+      }
+    }),
+);
+type VersionSpec = z.output<ReturnType<typeof schema>>;
 
 function isPerHost({ sources }: { sources: readonly VersionSource[] }): boolean {
   return sources.some(isOnHost);

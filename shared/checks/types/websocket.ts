@@ -18,55 +18,58 @@ import {
   fillExpectation,
   type WebSocketExpectation,
 } from '../network/websocket-fields';
+import { once } from '../once';
 import { fillUrl, valuesFor } from '../placeholders';
 
 const secretPlaceholder = '$' + '{secret.NAME}';
 /** RFC 6455, 4.1: a token, as in RFC 9110, 5.6.2. */
 const protocolName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/);
 
-const schema = z
-  .strictObject({
-    type: z.literal('websocket').describe('Opens a WebSocket, from the runner, and looks at its first message.'),
-    ...commonShape,
-    ...optionalHosts,
-    url: templated
-      .superRefine((template, context) => {
-        const problem = urlProblem(template);
-        if (problem !== null) context.addIssue({ code: 'custom', message: problem });
-      })
-      .describe('Address, ws or wss, without user and password.'),
-    query: z
-      .record(z.string().min(1), templated)
-      .default({})
-      .describe(`Added to the address and never shown; secrets as ${secretPlaceholder}.`),
-    headers: requestHeaders,
-    protocols: z.array(protocolName).max(16).default([]).describe('Subprotocols to offer.'),
-    send: oneOrMore(templated)
-      .optional()
-      .describe(`Message, or messages, to send once the connection is open; secrets as ${secretPlaceholder}.`),
-    tls: httpsFilesField,
-    expect: expectationSchema.prefault({}).describe('What must happen.'),
-  })
-  .superRefine((spec, context) => {
-    const secret = (path: PropertyKey[], text: string) => ({ path, text, kind: 'secret' as const });
-    const texts = [
-      { path: ['url'], text: spec.url, kind: 'text' as const },
-      ...Object.entries(spec.query).map(([name, text]) => secret(['query', name], text)),
-      ...headerPlaceholders(spec.headers),
-      ...(spec.send ?? []).map((text) => secret(['send'], text)),
-      ...expectationTexts(spec.expect).map((text) => ({ ...text, kind: 'text' as const })),
-    ];
-    checkPlaceholders(context, texts, spec.each === 'host');
-    if (spec.send !== undefined && (spec.expect.message ?? spec.expect.close) === undefined) {
-      const message = 'is not waited for; say under expect what the server must answer: message or close';
-      context.addIssue({ code: 'custom', path: ['send'], message });
-    }
-    if (spec.each === undefined && (spec.hosts ?? spec.roles) !== undefined) {
-      const message = 'selects hosts, but the check is asked once; add "each: host"';
-      context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
-    }
-  });
-type WebSocketSpec = z.output<typeof schema>;
+const schema = once(() =>
+  z
+    .strictObject({
+      type: z.literal('websocket').describe('Opens a WebSocket, from the runner, and looks at its first message.'),
+      ...commonShape,
+      ...optionalHosts,
+      url: templated
+        .superRefine((template, context) => {
+          const problem = urlProblem(template);
+          if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+        })
+        .describe('Address, ws or wss, without user and password.'),
+      query: z
+        .record(z.string().min(1), templated)
+        .default({})
+        .describe(`Added to the address and never shown; secrets as ${secretPlaceholder}.`),
+      headers: requestHeaders,
+      protocols: z.array(protocolName).max(16).default([]).describe('Subprotocols to offer.'),
+      send: oneOrMore(templated)
+        .optional()
+        .describe(`Message, or messages, to send once the connection is open; secrets as ${secretPlaceholder}.`),
+      tls: httpsFilesField,
+      expect: expectationSchema.prefault({}).describe('What must happen.'),
+    })
+    .superRefine((spec, context) => {
+      const secret = (path: PropertyKey[], text: string) => ({ path, text, kind: 'secret' as const });
+      const texts = [
+        { path: ['url'], text: spec.url, kind: 'text' as const },
+        ...Object.entries(spec.query).map(([name, text]) => secret(['query', name], text)),
+        ...headerPlaceholders(spec.headers),
+        ...(spec.send ?? []).map((text) => secret(['send'], text)),
+        ...expectationTexts(spec.expect).map((text) => ({ ...text, kind: 'text' as const })),
+      ];
+      checkPlaceholders(context, texts, spec.each === 'host');
+      if (spec.send !== undefined && (spec.expect.message ?? spec.expect.close) === undefined) {
+        const message = 'is not waited for; say under expect what the server must answer: message or close';
+        context.addIssue({ code: 'custom', path: ['send'], message });
+      }
+      if (spec.each === undefined && (spec.hosts ?? spec.roles) !== undefined) {
+        const message = 'selects hosts, but the check is asked once; add "each: host"';
+        context.addIssue({ code: 'custom', path: [spec.hosts === undefined ? 'roles' : 'hosts'], message });
+      }
+    }),
+);
+type WebSocketSpec = z.output<ReturnType<typeof schema>>;
 
 function urlProblem(template: string): string | null {
   if (!/^wss?:\/\//i.test(template)) {
