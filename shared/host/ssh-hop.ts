@@ -4,6 +4,7 @@ import type { Client, ParsedKey } from 'ssh2';
 import SshClient from 'ssh2/lib/client.js';
 import type { SafeguardError } from '../errors';
 import type { Endpoint } from '../manifest/environment';
+import { keepKeysAsObjects } from './cipher-keys';
 import { hostKeyAlgorithms, hostKeyError, judgeHostKey, knownKeys } from './host-keys';
 import type { KnownHosts } from './known-hosts';
 import { type ConnectStage, connectError, connectTimeout } from './ssh-errors';
@@ -153,6 +154,7 @@ class Attempt {
       // Silence is judged from all received bytes, not from these answers: behind a big upload they come late.
       keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     });
+    keepKeysAsObjects(client);
     client.setNoDelay(true);
     await Promise.race([ready, this.#stopped]);
     return client;
