@@ -1,5 +1,5 @@
 import type { Attempt, Check, Observation } from '../../shared/checks/check';
-import type { CheckContext, HostProbe, ServiceSample } from '../../shared/checks/context';
+import type { CheckContext, DeploymentUnderCheck, HostProbe, ServiceSample } from '../../shared/checks/context';
 import { parseSuite } from '../../shared/checks/suites';
 import type { Component, Environment, Host } from '../../shared/manifest/environment';
 import type { Clock, Log } from '../../shared/ports';
@@ -134,6 +134,10 @@ export function probe(overrides: Partial<HostProbe> = {}): HostProbe {
     logs: async () => 'last log line',
     ...overrides,
   };
+}
+
+export function deployment(overrides: Partial<DeploymentUnderCheck> = {}): DeploymentUnderCheck {
+  return { transaction: 't1', direction: 'forward', startedAtMs: null, replaced: {}, ...overrides };
 }
 
 export function context(overrides: Partial<CheckContext> = {}): CheckContext {

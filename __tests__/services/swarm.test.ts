@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { DeploymentUnderCheck } from '../../shared/checks/context';
+import { systemClock } from '../../shared/clock';
+import { deployment } from '../checks/doubles';
 import { DockerEngine } from './servers/docker';
 import { exampleOf } from './servers/example';
 import { betweenLooks, type LocalHost, localHost } from './servers/local-host';
@@ -103,8 +104,6 @@ function ask(entry: Record<string, unknown>, options: Asking = {}) {
   return askCheck(all, { hosts: [host.probe], ...options });
 }
 
-const deployment = (startedAt: Date): DeploymentUnderCheck => ({ transaction: 't1', startedAt, before: {} });
-
 describe('a swarm', () => {
   it('passes when every service has its tasks', async () => {
     const services = { shop_web: { replicas: 2, image: 'shop:1' }, shop_agent: {} };
@@ -126,11 +125,11 @@ describe('a swarm', () => {
   });
 
   it('passes after an update of this deployment, and fails one that changed nothing', async () => {
-    const startedAt = new Date();
+    const startedAtMs = systemClock.monotonicMs();
     await create('shop_new');
     await running('shop_new', 1);
     const services = { shop_new: { image: 'shop:${version}' } };
-    const during = { expectVersion: '2', deployment: deployment(startedAt) };
+    const during = { expectVersion: '2', deployment: deployment({ startedAtMs }) };
     expect(await ask({ services, updated: 'deployment' }, during)).toMatchObject({
       verdict: 'fail',
       found: 'shop_new with no update; shop_new with the image shop:1',
@@ -139,7 +138,7 @@ describe('a swarm', () => {
     await update('shop_new', '--image', 'shop:2');
     await reaches('shop_new', 'completed');
     expect(await ask({ services, updated: 'deployment' }, during)).toMatchObject({ verdict: 'pass' });
-    const later = deployment(new Date(Date.now() + 60_000));
+    const later = deployment({ startedAtMs: systemClock.monotonicMs() + 60_000 });
     const old = await ask({ services, updated: 'deployment' }, { expectVersion: '2', deployment: later });
     expect(old).toMatchObject({
       verdict: 'fail',

@@ -145,7 +145,7 @@ function coordinate(
   const log = recordingLog();
   return new Coordinator(request, {
     fleet,
-    health: { verify: async () => ({ green: true, checks: [], summary: '' }), glance: async () => [] },
+    health: { verify: async () => ({ green: true, checks: [], summary: '', services: {} }), glance: async () => [] },
     clock: systemClock,
     log,
     recorder: new Recorder(systemClock, log),

@@ -147,9 +147,11 @@ describe('units of systemd', () => {
   it('fail when a deployment was to start them and did not', async () => {
     await start('renewed', 'ExecStart=/bin/sleep 10000');
     await until('it runs', () => isActive('renewed'));
-    const began = (startedAt: Date) => ({ deployment: { transaction: 't', startedAt, before: {} } });
-    const before = began(new Date(Date.now() - 3_600_000));
-    const after = began(new Date(Date.now() + 3_600_000));
+    const began = (agoMs: number) => ({
+      deployment: double.deployment({ startedAtMs: systemClock.monotonicMs() - agoMs }),
+    });
+    const before = began(3_600_000);
+    const after = began(-3_600_000);
     expect(await systemd(['renewed'], { restarted: true }, before)).toMatchObject({ verdict: 'pass' });
     expect(await systemd(['renewed'], { restarted: true }, after)).toMatchObject({
       verdict: 'fail',
@@ -425,7 +427,7 @@ describe('consistency', () => {
       found: `the unfinished transaction ${transaction} on web-01`,
       remedy: expect.stringContaining('recover'),
     });
-    const deployment = { transaction, startedAt: new Date(), before: {} };
+    const deployment = double.deployment({ transaction });
     expect(await consistency({ expectVersion: '3.0.0', deployment })).toMatchObject({ verdict: 'pass' });
     shop.letGo();
     mustBe('deployed', await run.finished);

@@ -4,7 +4,7 @@ import type { CheckResult } from '../../shared/report/report';
 import { type DeploymentInputs, runDeployment } from '../../shared/transaction/deployment';
 import { recoverEnvironment } from '../../shared/transaction/recover-environment';
 import type { Session } from '../../shared/transaction/session';
-import { World } from './world';
+import { World, type WorldOptions } from './world';
 
 function sessionOf(world: World): Session {
   return {
@@ -211,7 +211,7 @@ describe('the look before a deployment', () => {
   it('asks for the version that runs, and says what is red before anything is changed', async () => {
     const world = worldThatSaw([red]);
     const report = await deploy(world);
-    expect(world.glances).toEqual(['1.0.0']);
+    expect(world.glances).toMatchObject([{ expectVersion: '1.0.0' }]);
     expect(report).toMatchObject({ outcome: 'deployed', failure: null });
     expect(report.warnings).toEqual([expect.stringContaining('"answers" is red before this deployment')]);
     const told = world.lines.findIndex((line) => line.includes('is red before this deployment'));
@@ -290,6 +290,98 @@ describe('the look before a deployment', () => {
     const back = worldThatSaw([red]);
     await deploy(back, { action: 'rollback' });
     expect([off, first, back].flatMap(({ glances }) => glances)).toEqual([]);
+  });
+});
+
+describe('what the checks are told about the deployment', () => {
+  const transaction = '20261121T010000Z-3-1-cccccc';
+  const service = { manager: 'systemd' as const, units: ['backend'], when: 'restart' as const, timeoutSeconds: 5 };
+  const serving = (options: WorldOptions = {}) => new World({ service, ...options });
+  const run = (name: string) => [expect.objectContaining({ component: 'backend', invocation: name })];
+  const told = (world: World) => world.asked.map(({ deployment }) => deployment);
+
+  it('names the runs of before, as captured already, so that no host is asked for them', async () => {
+    const world = serving();
+    const from = world.clock.monotonicMs();
+    expect(await deploy(world)).toMatchObject({ outcome: 'deployed' });
+    expect(told(world)).toEqual([
+      {
+        transaction,
+        direction: 'forward',
+        startedAtMs: expect.any(Number),
+        replaced: { a: run('run-1'), b: run('run-1') },
+      },
+    ]);
+    const startedAtMs = world.asked[0]?.deployment?.startedAtMs ?? 0;
+    expect(startedAtMs).toBeGreaterThan(from);
+    expect(startedAtMs).toBeLessThan(world.clock.monotonicMs());
+    const once = world.calls.filter(({ verb }) => ['capture', 'probe'].includes(verb));
+    expect(once.map(({ host, verb }) => `${verb} ${host}`)).toEqual(['capture a', 'capture b']);
+  });
+
+  it('is the same for a rollback, and for the same version again, which starts every service too', async () => {
+    for (const inputs of [{ action: 'rollback' as const }, { version: () => '1.0.0' }]) {
+      const world = serving();
+      expect(await deploy(world, inputs)).toMatchObject({ outcome: 'deployed' });
+      expect(told(world)).toMatchObject([{ direction: 'forward', replaced: { a: run('run-1'), b: run('run-1') } }]);
+    }
+  });
+
+  it('is only the transaction before anything is changed', async () => {
+    const world = serving();
+    await deploy(world);
+    const deployment = { transaction, direction: 'forward', startedAtMs: null, replaced: {} };
+    expect(world.glances).toEqual([{ expectVersion: '1.0.0', deployment }]);
+  });
+
+  it('is nothing where nothing has to be done', async () => {
+    const world = serving();
+    const releases = new Map(['a', 'b'].map((name) => [name, new Map([['backend', 'r-1.0.0']])] as const));
+    const source = async () => ({ kind: 'releases' as const, releases });
+    expect(await deploy(world, { version: () => '1.0.0', source })).toMatchObject({ outcome: 'no-op' });
+    expect(told(world)).toEqual([null]);
+  });
+
+  it('names the runs of the new version after going back, and asks nothing else since', async () => {
+    const world = serving();
+    world.verdicts = ['red'];
+    expect(await deploy(world)).toMatchObject({ outcome: 'rolled-back' });
+    expect(told(world).at(-1)).toEqual({
+      transaction,
+      direction: 'back',
+      startedAtMs: null,
+      replaced: { a: run('run-2'), b: run('run-2') },
+    });
+  });
+
+  it('names none of a host that never switched', async () => {
+    const world = serving({ rollout: { canary: ['a'] } });
+    world.verdicts = ['red'];
+    expect(await deploy(world)).toMatchObject({ outcome: 'rolled-back' });
+    expect(world.host('b').moves).toEqual([]);
+    expect(told(world).at(-1)).toMatchObject({ direction: 'back', replaced: { a: run('run-2'), b: [] } });
+  });
+
+  it('names none of a host that was back before it was told to', async () => {
+    const world = serving();
+    world.verdicts = ['red'];
+    world.scripts = [{ host: 'b', verb: 'revert', fault: 'lost-answer' }];
+    expect(await deploy(world)).toMatchObject({ outcome: 'rolled-back' });
+    expect(told(world).at(-1)?.replaced).toEqual({ a: run('run-2') });
+  });
+
+  it('is only the transaction in a recovery, which does not know what ran before', async () => {
+    for (const [verb, direction] of [
+      ['vote', 'back'],
+      ['decide', 'forward'],
+    ] as const) {
+      const world = serving();
+      await killed(world, verb);
+      world.asked.length = 0;
+      await recover(world);
+      const known = { transaction: '20261121T000000Z-1-1-aaaaaa', direction, startedAtMs: null, replaced: {} };
+      expect(told(world)).toEqual([known]);
+    }
   });
 });
 

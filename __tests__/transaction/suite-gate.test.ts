@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Check } from '../../shared/checks/check';
-import type { HostProbe } from '../../shared/checks/context';
+import type { CheckContext, HostProbe, ServiceSample } from '../../shared/checks/context';
 import type { Verdict } from '../../shared/report/report';
 import { suiteGate } from '../../shared/transaction/suite-gate';
-import { environment } from '../checks/doubles';
+import { deployment, environment, probe, sample } from '../checks/doubles';
 import { FakeClock, World } from './world';
 
 const asked: string[] = [];
@@ -33,9 +33,7 @@ function check(name: string, overrides: Partial<Check> & { verdict?: Verdict } =
   };
 }
 
-const probe = (host: string): HostProbe => ({ host, roles: ['web'] }) as unknown as HostProbe;
-
-function gate(checks: { watch?: Check[]; glance?: Check[]; suite?: Check[] }) {
+function gate(checks: { watch?: Check[]; glance?: Check[]; suite?: Check[] }, services: ServiceSample[] = []) {
   asked.length = 0;
   const clock = new FakeClock();
   const { log } = new World();
@@ -43,10 +41,11 @@ function gate(checks: { watch?: Check[]; glance?: Check[]; suite?: Check[] }) {
   const health = { ...base.health, stabiliseSeconds: 10 };
   const context = { environment: { ...base, health }, clock, log, variables: {} };
   const all = { watch: [], glance: [], suite: [], ...checks };
-  return { clock, gate: suiteGate(all, ['web-01', 'web-02'].map(probe), context) };
+  const hosts = ['web-01', 'web-02'].map((host): HostProbe => probe({ host, services: async () => services }));
+  return { clock, gate: suiteGate(all, hosts, context) };
 }
 
-const everything = { hosts: ['web-01', 'web-02'], whole: true, settle: true, expectVersion: '2.0.0' };
+const everything = { hosts: ['web-01', 'web-02'], whole: true, settle: true, expectVersion: '2.0.0', deployment: null };
 
 describe('the health gate', () => {
   it('asks the services first, and nothing else when they do not stay up', async () => {
@@ -109,6 +108,29 @@ describe('the health gate', () => {
     expect(asked).toEqual([]);
   });
 
+  it('tells every check about the deployment, also before it, and tells what was seen of the services', async () => {
+    const contexts: CheckContext[] = [];
+    const services = [sample()];
+    const telling = check('page', {
+      prepare: (_host, context) => {
+        contexts.push(context);
+        const attempt = async () => {
+          await context.hosts[0]?.services();
+          return { verdict: 'pass' as const, found: 'pass' };
+        };
+        return { target: 'page', expected: 'yes', attempt };
+      },
+    });
+    const known = deployment({ replaced: { 'web-01': services } });
+    const { gate: health, clock } = gate({ watch: [telling], suite: [telling] }, services);
+    const verdict = await clock.run(health.verify({ ...everything, deployment: known }));
+    await clock.run(health.glance({ expectVersion: '1.0.0', deployment: known }));
+    expect(contexts.map((context) => context.deployment)).toEqual([known, known, known]);
+    expect(verdict.services).toEqual({ 'web-01': services });
+    await clock.run(health.verify(everything));
+    expect(contexts.at(-1)).not.toHaveProperty('deployment');
+  });
+
   it('looks at everything once before a deployment, services without waiting, and tells no verdict', async () => {
     const patient = { attempts: 3, delayMs: 5_000, verdict: 'fail' as const };
     const { gate: health, clock } = gate({
@@ -117,7 +139,7 @@ describe('the health gate', () => {
       suite: [check('page', patient)],
     });
     const from = clock.monotonicMs();
-    const results = await clock.run(health.glance('1.0.0'));
+    const results = await clock.run(health.glance({ expectVersion: '1.0.0', deployment: null }));
     expect(asked).toEqual(['glance web-01', 'glance web-02', 'page']);
     expect(results.map(({ name, verdict }) => `${name} ${verdict}`)).toEqual([
       'glance pass',

@@ -1,9 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import type { ServiceSample } from '../../shared/checks/context';
 import type { SafeguardError } from '../../shared/errors';
 import { UnreachableError } from '../../shared/errors';
 import type { AgentAnswer, AgentArguments, CallOptions, HostAgent } from '../../shared/host/agent';
 import type { AgentRecord } from '../../shared/host/wire';
-import type { Environment, Host, Migration } from '../../shared/manifest/environment';
+import type { Environment, Host, Migration, Service } from '../../shared/manifest/environment';
 import type { Clock, Log } from '../../shared/ports';
 import type { CheckResult } from '../../shared/report/report';
 import { Coordinator, type TransactionResult } from '../../shared/transaction/coordinator';
@@ -156,6 +157,8 @@ export class FakeHost {
   downUntil = 0;
   /** Verbs that moved `current`, in order. */
   readonly moves: string[] = [];
+  /** Starts of its services, each of which makes a run of its own. */
+  starts = 1;
 
   constructor(name: string, world: World) {
     this.name = name;
@@ -199,6 +202,7 @@ export class FakeHost {
     if (state === 'reverted' && kept.state !== 'reverted') {
       if (!['open', 'staged'].includes(kept.state)) {
         this.running = kept.previous;
+        this.starts += 1;
         this.moves.push('back');
       }
       kept.revertedBy = by;
@@ -216,9 +220,10 @@ export class FakeHost {
         return ok({}, this.#records());
       case 'preflight':
       case 'intact':
-      case 'capture':
       case 'save':
         return ok({ path: '/captures' });
+      case 'capture':
+        return ok({}, this.#captured());
       case 'fence':
         return this.#fence(transaction, epoch, args);
       case 'open':
@@ -228,6 +233,35 @@ export class FakeHost {
       default:
         return this.#member(verb, transaction, epoch, args, stdin);
     }
+  }
+
+  services(): ServiceSample[] {
+    return this.world.environment.components
+      .filter(({ service }) => service !== null)
+      .map(({ name }) => ({
+        component: name,
+        unit: name,
+        active: this.running !== null,
+        state: this.running === null ? 'inactive/dead' : 'active/running',
+        restarts: 0,
+        pid: null,
+        invocation: `run-${this.starts}`,
+      }));
+  }
+
+  #captured(): AgentRecord[] {
+    return this.services().map(({ component, unit, active, state, invocation }) => ({
+      kind: 'service',
+      fields: {
+        component,
+        unit,
+        active: active ? 'yes' : 'no',
+        state,
+        restarts: '0',
+        pid: '-',
+        invocation: `${invocation}`,
+      },
+    }));
   }
 
   #open(transaction: string, epoch: number, args: AgentArguments, stdin: string): AgentAnswer {
@@ -337,6 +371,7 @@ export class FakeHost {
     const names = kept.plan.filter((line) => line.startsWith('component\t')).map((line) => line.split('\t')[1] ?? '');
     kept.done.add(component);
     this.running = setting(kept, 'version');
+    this.starts += 1;
     this.moves.push('forward');
     kept.state = names.every((name) => kept.done.has(name)) ? next : 'switching';
     return ok({ state: kept.state });
@@ -453,6 +488,8 @@ export interface WorldOptions {
   migrations?: Partial<Migration>[];
   rollout?: Partial<Environment['rollout']>;
   components?: string[];
+  /** Of every component; none by default. */
+  service?: Service;
 }
 
 export class World {
@@ -603,11 +640,11 @@ export class World {
 
   /** What a look at the checks before the deployment comes to, and how long it takes, in milliseconds. */
   before: { checks: CheckResult[] | Error; takesMs: number } = { checks: [], takesMs: 50 };
-  readonly glances: (string | null)[] = [];
+  readonly glances: Parameters<HealthGate['glance']>[0][] = [];
 
   readonly health: HealthGate = {
-    glance: async (expectVersion, signal) => {
-      this.glances.push(expectVersion);
+    glance: async (scope, signal) => {
+      this.glances.push(scope);
       await this.clock.sleep(this.before.takesMs, signal);
       if (this.before.checks instanceof Error) throw this.before.checks;
       return this.before.checks;
@@ -641,6 +678,7 @@ export class World {
           },
         ],
         summary: green ? 'all passed' : '1 failed',
+        services: Object.fromEntries(hosts.map((host) => [host.name, host.services()])),
       };
     },
   };
@@ -784,7 +822,7 @@ export function environmentOf(options: WorldOptions = {}): Environment {
       roles: ['web'],
       root: `/opt/${name}`,
       artifact: `${name}.tar`,
-      service: null,
+      service: options.service ?? null,
       versionFile: null,
       owner: null,
     })),

@@ -21,13 +21,18 @@ export interface ServiceSample {
   stale?: boolean;
 }
 
-/** The deployment that is being verified. */
+/** The deployment that is at work while checks are asked. */
 export interface DeploymentUnderCheck {
   transaction: string;
-  /** By the runner's clock. */
-  startedAt: Date;
-  /** By host: the services that it was to start anew, as they were before. What it only reloads, or leaves, is not here. */
-  before: Readonly<Record<string, readonly ServiceSample[]>>;
+  /** `back`: the hosts were on the new version and went back to the one before. */
+  direction: 'forward' | 'back';
+  /**
+   * When it began, in monotonic milliseconds of the context's clock, which no correction of the time moves. null where
+   * nothing beside the services of `replaced` can be expected to have been started since.
+   */
+  startedAtMs: number | null;
+  /** By host: runs of services that must be over, as a restart replaced them. What is only reloaded, or left, is not here. */
+  replaced: Readonly<Record<string, readonly ServiceSample[]>>;
 }
 
 /** What a check may ask of a host. Reads only; none of it takes the deployment lock. */
@@ -56,7 +61,7 @@ export interface CheckContext {
   hosts: HostProbe[];
   /** The version that must be running, where the caller knows it. */
   expectVersion: string | null;
-  /** Absent where nothing was deployed, as when checks are asked on their own. */
+  /** Absent where no deployment is at work, as when checks are asked on their own. */
   deployment?: DeploymentUnderCheck;
   clock: Clock;
   log: Log;

@@ -2,7 +2,7 @@ import type { HostProbe, ServiceSample } from '../checks/context';
 import { SafeguardError } from '../errors';
 import type { ExecResult } from '../ports';
 import type { AgentAnswer, HostAgent } from './agent';
-import { secretsInput } from './wire';
+import { type AgentRecord, secretsInput } from './wire';
 
 export interface ProbeOptions {
   roles: readonly string[];
@@ -39,7 +39,7 @@ export function createProbe(agent: HostAgent, { roles, plan, secrets }: ProbeOpt
   return {
     host: agent.host,
     roles,
-    services: async (signal) => samples(await probe(signal)),
+    services: async (signal) => serviceSamples((await probe(signal)).records),
     versions: async (signal) => versions(await probe(signal)),
     run: async (command, options) => {
       const answer = await ask(
@@ -58,8 +58,9 @@ export function createProbe(agent: HostAgent, { roles, plan, secrets }: ProbeOpt
   };
 }
 
-function samples(answer: AgentAnswer): ServiceSample[] {
-  return answer.records
+/** What `probe` and `capture` answer about services. */
+export function serviceSamples(records: readonly AgentRecord[]): ServiceSample[] {
+  return records
     .filter((entry) => entry.kind === 'service')
     .map(({ fields }) => ({
       component: fields['component'] ?? '',

@@ -1,3 +1,5 @@
+import type { ServiceSample } from '../checks/context';
+import { serviceSamples } from '../host/probe';
 import { secretsInput } from '../host/wire';
 import type { Environment } from '../manifest/environment';
 import type { Fleet, HostResult } from './fleet';
@@ -28,6 +30,8 @@ export interface StateCapture {
 
 export interface CaptureResult {
   captures: StateCapture[];
+  /** By host: the runs of its services, which belong to this moment only and so to no file. */
+  services: Readonly<Record<string, readonly ServiceSample[]>>;
   /** Hosts that could not be asked. */
   failed: HostResult[];
 }
@@ -47,8 +51,10 @@ export async function captureState(
       secretsInput(componentSecrets(environment, host, variables)) + renderPlan(lookPlan(environment, host)),
     ...(options.signal ? { signal: options.signal } : {}),
   });
+  const answered = results.filter(({ event }) => event === 'ok');
   return {
-    captures: results.filter(({ event }) => event === 'ok').map((result) => toCapture(result, options.label)),
+    captures: answered.map((result) => toCapture(result, options.label)),
+    services: Object.fromEntries(answered.map(({ host, answer }) => [host, serviceSamples(answer?.records ?? [])])),
     failed: results.filter(({ event }) => event !== 'ok'),
   };
 }

@@ -1,3 +1,4 @@
+import type { DeploymentUnderCheck } from '../checks/context';
 import { SafeguardError, toSafeguardError } from '../errors';
 import { secretsInput } from '../host/wire';
 import { componentsOn, hostsOf, ledgerOf } from '../manifest/topology';
@@ -21,6 +22,7 @@ import {
   versionOf,
 } from './planning';
 import type { Recorder } from './recorder';
+import { replacedRuns, type ServiceRuns } from './replaced-runs';
 import type { StagedArtifact, TransactionRequest } from './request';
 import { type HistoryEntry, type HostSnapshot, readSnapshot } from './snapshot';
 import { planWaves } from './waves';
@@ -37,6 +39,8 @@ export interface CoordinatorPorts {
   onPhase?: (phase: PhaseName, epoch: number) => void;
   /** What goes on beside opening and staging and has to succeed before anything is switched. Handled by the caller. */
   alongside?: Promise<unknown>;
+  /** What the hosts said of their services before anything was changed. */
+  services?: ServiceRuns;
 }
 
 export interface TransactionResult {
@@ -71,6 +75,11 @@ export class Coordinator {
   readonly #signal: AbortSignal;
   readonly #opened = new Set<string>();
   #switched = false;
+  readonly #startedAtMs: number;
+  /** The services as they were seen last while hosts were on the new version. */
+  #seen: ServiceRuns = {};
+  /** Hosts that went back because they were told to, and so have started their services since. */
+  #wentBack: readonly string[] = [];
   #failure: Failure | null = null;
   #checks: CheckResult[] = [];
   #vote = 0;
@@ -86,6 +95,7 @@ export class Coordinator {
     this.#epoch = nextEpoch(request.snapshots.values());
     this.#ledger = ledgerOf(environment).name;
     this.#hosts = environment.hosts.map((host) => host.name);
+    this.#startedAtMs = ports.clock.monotonicMs();
     const shared = { fleet: ports.fleet, transaction: transactionId, epoch: this.#epoch, ledger: this.#ledger };
     this.#migrator = new Migrator({ ...shared, environment, recorder: ports.recorder, variables: request.variables });
     this.#heartbeat = new Heartbeat({
@@ -310,13 +320,35 @@ export class Coordinator {
     const { health, recorder } = this.#ports;
     const verdict = await recorder.phase(
       name,
-      () => health.verify({ hosts, whole, settle: true, expectVersion: this.#request.version }, this.#signal),
+      () =>
+        health.verify(
+          { hosts, whole, settle: true, expectVersion: this.#request.version, deployment: this.#forward() },
+          this.#signal,
+        ),
       ({ green }) => green,
     );
     this.#checks = verdict.checks;
+    this.#seen = { ...this.#seen, ...verdict.services };
     if (verdict.green) return 'ok';
     this.#failure ??= redCheck('health', verdict);
     return 'failed';
+  }
+
+  #forward(): DeploymentUnderCheck {
+    const { environment, transactionId: transaction } = this.#request;
+    const replaced = replacedRuns(environment, this.#ports.services ?? {}, this.#hosts);
+    return { transaction, direction: 'forward', startedAtMs: this.#startedAtMs, replaced };
+  }
+
+  /**
+   * Runs of before are right again, and hosts that never switched are still in them; so are units beside the components.
+   * What must be over are the runs that were seen in the new version, except where a host had gone back by itself: which
+   * version was seen there is not known.
+   */
+  #back(): DeploymentUnderCheck {
+    const { environment, transactionId: transaction } = this.#request;
+    const replaced = replacedRuns(environment, this.#seen, this.#wentBack);
+    return { transaction, direction: 'back', startedAtMs: null, replaced };
   }
 
   // ---------------------------------------------------------------- the decision
@@ -473,6 +505,9 @@ export class Coordinator {
       allOk,
     );
     const event = worstRevert(results.map((result) => result.event));
+    this.#wentBack = results
+      .filter(({ answer }) => answer?.status === 'ok' && answer.fields['already'] !== 'yes')
+      .map(({ host }) => host);
     for (const { error } of results) if (error !== null) recorder.warn(`While going back: ${error.message}`);
     return event;
   }
@@ -488,7 +523,11 @@ export class Coordinator {
     }
     const verdict = await recorder.phase(
       'verify',
-      () => health.verify({ hosts: this.#hosts, whole: true, settle: true, expectVersion }, this.#ports.signal),
+      () =>
+        health.verify(
+          { hosts: this.#hosts, whole: true, settle: true, expectVersion, deployment: this.#back() },
+          this.#ports.signal,
+        ),
       ({ green }) => green,
     );
     this.#checks = [...this.#checks.filter((check) => check.verdict !== 'pass'), ...verdict.checks];

@@ -9,7 +9,7 @@ import {
 import { SafeguardError, toError, toSafeguardError } from '../errors';
 import type { Clock, Log } from '../ports';
 import type { CheckResult, Failure, Report } from '../report/report';
-import { captureState, type StateCapture, saveCaptures } from './capture';
+import { type CaptureResult, captureState, type StateCapture, saveCaptures } from './capture';
 import { Coordinator, hostReports, type TransactionResult } from './coordinator';
 import type { PhaseName } from './decide';
 import { refuseForeign, refuseWhileLocked, requireAllHosts } from './guarded-environment';
@@ -21,6 +21,7 @@ import { exitCode, type Outcome } from './outcome';
 import { commonVersion, isNoOp, requestedPlan, versionOf } from './planning';
 import { Recorder } from './recorder';
 import { Recovery } from './recovery';
+import { openTransaction } from './replaced-runs';
 import type { Source, TransactionRequest } from './request';
 import type { Session } from './session';
 import type { HostSnapshot } from './snapshot';
@@ -123,7 +124,8 @@ class Deployment {
       this.#ports.log.info('Check mode: the plan holds on every host; nothing was changed.');
       return ended('no-op', null);
     }
-    const alongside = Promise.all([this.#save(await capturing), baseline]);
+    const { captures, services } = await capturing;
+    const alongside = Promise.all([this.#save(captures), baseline]);
     // The coordinator awaits it before it switches anything; it may have ended long before that.
     alongside.catch(() => undefined);
     const { clock, log, signal, onPhase } = this.#ports;
@@ -136,6 +138,7 @@ class Deployment {
       signal,
       recorder: this.#recorder,
       alongside,
+      services,
       ...(onPhase ? { onPhase } : {}),
     }).run();
   }
@@ -291,7 +294,13 @@ class Deployment {
     const began = clock.monotonicMs();
     const stop = AbortSignal.any([signal, this.#ended.signal]);
     try {
-      const results = await this.#session.health.glance(commonVersion(this.#before.values()), stop);
+      const results = await this.#session.health.glance(
+        {
+          expectVersion: commonVersion(this.#before.values()),
+          deployment: openTransaction(this.#inputs.transactionId),
+        },
+        stop,
+      );
       this.#baseline = baselineOf(results);
       const took = (clock.monotonicMs() - began) / 1000;
       log.info(
@@ -304,15 +313,15 @@ class Deployment {
     }
   }
 
-  async #capture(): Promise<StateCapture[]> {
+  async #capture(): Promise<CaptureResult> {
     const { environment, fleet } = this.#session;
-    const { captures, failed } = await captureState(environment, fleet, this.#inputs.variables, {
+    const captured = await captureState(environment, fleet, this.#inputs.variables, {
       label: 'before',
       signal: this.#ports.signal,
     });
-    const [bad] = failed;
+    const [bad] = captured.failed;
     if (bad?.error) throw bad.error;
-    return captures;
+    return captured;
   }
 
   async #save(captures: readonly StateCapture[]): Promise<void> {
@@ -330,7 +339,7 @@ class Deployment {
       'health',
       () =>
         health.verify(
-          { hosts: fleet.hosts, whole: true, settle: false, expectVersion: request.version },
+          { hosts: fleet.hosts, whole: true, settle: false, expectVersion: request.version, deployment: null },
           this.#ports.signal,
         ),
       ({ green }) => green,

@@ -1,3 +1,4 @@
+import type { DeploymentUnderCheck, ServiceSample } from '../checks/context';
 import type { CheckResult, Failure } from '../report/report';
 
 /** What is asked of the health checks: the hosts of one wave, or everything. */
@@ -9,6 +10,8 @@ export interface HealthScope {
   settle: boolean;
   /** The version that has to run; null where none can be named. */
   expectVersion: string | null;
+  /** null where no transaction is open. */
+  deployment: DeploymentUnderCheck | null;
 }
 
 export interface HealthVerdict {
@@ -16,6 +19,8 @@ export interface HealthVerdict {
   checks: CheckResult[];
   /** One sentence: what decided a red verdict. */
   summary: string;
+  /** By host: its services as they were seen last; of hosts that were asked about them. */
+  services: Readonly<Record<string, readonly ServiceSample[]>>;
 }
 
 /** The protocol's questions to the checks. They reject with the signal's reason when it aborts. */
@@ -25,7 +30,7 @@ export interface HealthGate {
    * Asks every check once, all at the same time, before anything is changed. It takes no longer than the slowest single
    * attempt, and judges nothing.
    */
-  glance(expectVersion: string | null, signal?: AbortSignal): Promise<CheckResult[]>;
+  glance(scope: Pick<HealthScope, 'expectVersion' | 'deployment'>, signal?: AbortSignal): Promise<CheckResult[]>;
 }
 
 /** The failure that people read when a verdict is red: the first check that decided it. */

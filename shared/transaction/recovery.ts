@@ -15,6 +15,7 @@ import { Migrator } from './migrator';
 import type { Outcome } from './outcome';
 import { commonVersion, componentSecrets, hostPlan, nextEpoch, serviceTimeMs } from './planning';
 import type { Recorder } from './recorder';
+import { openTransaction } from './replaced-runs';
 import type { HistoryEntry, HostSnapshot } from './snapshot';
 
 export interface RecoveryRequest {
@@ -472,7 +473,7 @@ export class Recovery {
 
   // ---------------------------------------------------------------- common
 
-  async #verify(version: string | null, phase: string): Promise<boolean> {
+  async #verify(version: string | null, phase: 'health' | 'verify'): Promise<boolean> {
     const { health, recorder, signal } = this.#ports;
     const verdict = await recorder.phase(
       phase,
@@ -483,6 +484,8 @@ export class Recovery {
             whole: true,
             settle: true,
             expectVersion: version,
+            // What ran before is not known here: another process, perhaps on another machine, began this.
+            deployment: openTransaction(this.#request.unfinished.transaction, phase === 'health' ? 'forward' : 'back'),
           },
           signal,
         ),

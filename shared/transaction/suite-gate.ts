@@ -1,6 +1,6 @@
 import { askedOnce, baselineMs } from '../checks/baseline';
 import type { Check, SuiteResult } from '../checks/check';
-import type { CheckContext, HostProbe } from '../checks/context';
+import type { CheckContext, HostProbe, ServiceSample } from '../checks/context';
 import { runChecks } from '../checks/engine';
 import { progressLine } from '../checks/progress';
 import { isGreen } from '../checks/verdict';
@@ -20,18 +20,23 @@ export interface DeploymentChecks {
 export function suiteGate(
   checks: DeploymentChecks,
   probes: readonly HostProbe[],
-  context: Omit<CheckContext, 'hosts' | 'expectVersion'>,
+  context: Omit<CheckContext, 'hosts' | 'expectVersion' | 'deployment'>,
 ): HealthGate {
   const { health } = context.environment;
   const { log, clock } = context;
 
-  async function ask(asked: readonly Check[], scope: HealthScope, signal?: AbortSignal): Promise<SuiteResult | null> {
+  async function ask(
+    asked: readonly Check[],
+    scope: HealthScope,
+    seen: SeenServices,
+    signal?: AbortSignal,
+  ): Promise<SuiteResult | null> {
     const own = scope.whole ? asked : checksOfHosts(asked, scope.hosts);
     if (own.length === 0) return null;
-    const hosts = probes.filter((probe) => scope.hosts.includes(probe.host));
+    const hosts = probes.filter((probe) => scope.hosts.includes(probe.host)).map((probe) => seeing(probe, seen));
     return runChecks(
       own,
-      { ...context, hosts, expectVersion: scope.expectVersion },
+      { ...context, hosts, ...known(scope) },
       {
         deadlineMs: health.deadlineSeconds * 1000,
         onResult: (check) => log.info(progressLine(check)),
@@ -42,23 +47,30 @@ export function suiteGate(
 
   return {
     async verify(scope, signal) {
+      const seen: SeenServices = {};
       if (!scope.settle || health.stabiliseSeconds === 0) {
         // Nothing has to settle, so nothing has to wait for the other.
-        const both = [ask(checks.glance, scope, signal), ask(checks.suite, scope, signal)];
-        return verdictOf((await Promise.all(both)).filter((result) => result !== null));
+        const both = [ask(checks.glance, scope, seen, signal), ask(checks.suite, scope, seen, signal)];
+        return verdictOf(
+          (await Promise.all(both)).filter((result) => result !== null),
+          seen,
+        );
       }
-      const services = await ask(checks.watch, scope, signal);
-      if (services !== null && !isGreen(services.result)) return verdictOf([services]);
+      const services = await ask(checks.watch, scope, seen, signal);
+      if (services !== null && !isGreen(services.result)) return verdictOf([services], seen);
       if (services === null) await clock.sleep(health.stabiliseSeconds * 1000, signal);
-      const suite = await ask(checks.suite, scope, signal);
-      return verdictOf([services, suite].filter((result) => result !== null));
+      const suite = await ask(checks.suite, scope, seen, signal);
+      return verdictOf(
+        [services, suite].filter((result) => result !== null),
+        seen,
+      );
     },
 
-    async glance(expectVersion, signal) {
+    async glance(scope, signal) {
       const once = askedOnce([...checks.glance, ...checks.suite]);
       const { checks: results } = await runChecks(
         once,
-        { ...context, hosts: [...probes], expectVersion },
+        { ...context, hosts: [...probes], ...known(scope) },
         { deadlineMs: baselineMs(once), ...(signal ? { signal } : {}) },
       );
       return results;
@@ -66,12 +78,31 @@ export function suiteGate(
   };
 }
 
-function verdictOf(results: readonly SuiteResult[]): HealthVerdict {
+type SeenServices = Record<string, readonly ServiceSample[]>;
+
+/** What is seen of the services is what a way back has to replace, and is had without asking for it again. */
+function seeing(probe: HostProbe, seen: SeenServices): HostProbe {
+  return {
+    ...probe,
+    services: async (signal) => {
+      const samples = await probe.services(signal);
+      seen[probe.host] = samples;
+      return samples;
+    },
+  };
+}
+
+function known({ expectVersion, deployment }: Pick<HealthScope, 'expectVersion' | 'deployment'>) {
+  return deployment === null ? { expectVersion } : { expectVersion, deployment };
+}
+
+function verdictOf(results: readonly SuiteResult[], services: SeenServices): HealthVerdict {
   const sum = (count: (result: SuiteResult) => number) => results.reduce((total, result) => total + count(result), 0);
   return {
     green: results.every((result) => isGreen(result.result)),
     checks: results.flatMap((result) => result.checks),
     summary: `${sum(({ passed }) => passed)} passed, ${sum(({ warned }) => warned)} warned, ${sum(({ failed }) => failed)} failed, ${sum(({ inconclusive }) => inconclusive)} inconclusive`,
+    services,
   };
 }
 

@@ -2,7 +2,16 @@ import { describe, expect, it } from '@jest/globals';
 import type { DeploymentUnderCheck, HostProbe } from '../../../shared/checks/context';
 import type { ServiceMoment } from '../../../shared/manifest/environment';
 import { answering, refused } from '../answers';
-import { askOnce, checkOf, component, context, environment, host, sample } from '../doubles';
+import {
+  askOnce,
+  checkOf,
+  component,
+  context,
+  deployment as deploymentDouble,
+  environment,
+  host,
+  sample,
+} from '../doubles';
 
 interface Row {
   link?: string;
@@ -35,7 +44,7 @@ async function observe(
   return await askOnce(checkOf({ type: 'consistency' }, site), where);
 }
 
-const deployment = { transaction: 't9', startedAt: new Date(0), before: {} };
+const deployment = deploymentDouble({ transaction: 't9' });
 
 it('passes when all hosts have and run one version, and nothing is left', async () => {
   expect(await observe([well, well])).toEqual({
@@ -99,8 +108,10 @@ describe('fails', () => {
 });
 
 describe('while a deployment is being verified', () => {
-  it('takes its own transaction, its unwritten version file and the leftovers of others for what they are', async () => {
-    const during = facts('active\tt9', 'lease\tt9', 'left\t/x/.partial.t1', backend({ file: '1.4.1' }), running('r2'));
+  it('takes its own transaction, its unwritten version file and what others left for what they are', async () => {
+    const own = ['active\tt9', 'lease\tt9'];
+    const left = ['left\t/x/.partial.t1', 'CRITICAL\tthe version before 1.4.2 is back, but its health checks are red'];
+    const during = facts(...own, ...left, backend({ file: '1.4.1' }), running('r2'));
     expect(await observe([during, during], { deployment })).toMatchObject({ verdict: 'pass' });
   });
 

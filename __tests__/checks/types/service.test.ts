@@ -5,12 +5,17 @@ import { defaultChecks } from '../../../shared/checks/suites';
 import { UnreachableError } from '../../../shared/errors';
 import type { Component } from '../../../shared/manifest/environment';
 import type { CheckResult } from '../../../shared/report/report';
-import { checkOf, component, context, environment, host, JumpingClock, probe, sample } from '../doubles';
+import { checkOf, component, context, deployment, environment, host, JumpingClock, probe, sample } from '../doubles';
 
 /** Runs the standing check of one component on one host whose services look like this, one look after the other. */
 async function watch(
   looks: (ServiceSample[] | Error)[],
-  overrides: { component?: Component; probe?: Partial<HostProbe>; before?: ServiceSample[] } = {},
+  overrides: {
+    component?: Component;
+    probe?: Partial<HostProbe>;
+    replaced?: ServiceSample[];
+    direction?: 'forward' | 'back';
+  } = {},
 ): Promise<CheckResult & { asked: number; slept: number }> {
   const clock = new JumpingClock();
   let asked = 0;
@@ -21,13 +26,12 @@ async function watch(
     return look;
   };
   const one = environment({ hosts: [host()], components: [overrides.component ?? component()] });
-  const { before } = overrides;
-  const deployment = { transaction: 't1', startedAt: new Date(0), before: { 'web-01': before ?? [] } };
+  const { replaced, direction = 'forward' } = overrides;
   const where = context({
     clock,
     environment: one,
     hosts: [probe({ services, ...overrides.probe })],
-    ...(before === undefined ? {} : { deployment }),
+    ...(replaced === undefined ? {} : { deployment: deployment({ direction, replaced: { 'web-01': replaced } }) }),
   });
   const { checks } = await clock.run(runChecks(defaultChecks(one), where, { deadlineMs: 120_000 }));
   return { ...(checks[0] as CheckResult), asked, slept: clock.monotonicMs() };
@@ -124,12 +128,12 @@ describe('fails', () => {
 
 describe('after a deployment that was to start it anew', () => {
   it('passes in a new run', async () => {
-    const before = [sample({ invocation: 'old' })];
-    expect(await watch([[sample({ invocation: 'new' })]], { before })).toMatchObject({ verdict: 'pass' });
+    const replaced = [sample({ invocation: 'old' })];
+    expect(await watch([[sample({ invocation: 'new' })]], { replaced })).toMatchObject({ verdict: 'pass' });
   });
 
   it('fails for good in the run of before, whose version is the old one', async () => {
-    expect(await watch([[sample()]], { before: [sample()] })).toMatchObject({
+    expect(await watch([[sample()]], { replaced: [sample()] })).toMatchObject({
       verdict: 'fail',
       attempts: 1,
       found: 'app-backend active/running, in the same run as before the deployment, so with the old version',
@@ -139,8 +143,16 @@ describe('after a deployment that was to start it anew', () => {
 
   it('says nothing of runs without an identity, nor of other components', async () => {
     const plain = sample({ invocation: null });
-    expect(await watch([[plain]], { before: [plain] })).toMatchObject({ verdict: 'pass' });
-    expect(await watch([[sample()]], { before: [sample({ component: 'other' })] })).toMatchObject({ verdict: 'pass' });
+    expect(await watch([[plain]], { replaced: [plain] })).toMatchObject({ verdict: 'pass' });
+    const replaced = [sample({ component: 'other' })];
+    expect(await watch([[sample()]], { replaced })).toMatchObject({ verdict: 'pass' });
+  });
+
+  it('fails in the run of the new version after going back', async () => {
+    expect(await watch([[sample()]], { replaced: [sample()], direction: 'back' })).toMatchObject({
+      verdict: 'fail',
+      found: 'app-backend active/running, in the same run as before going back, so with the new version',
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { observe, refused } from '../answers';
-import { checkOf, context, probe } from '../doubles';
+import { checkOf, context, deployment, probe } from '../doubles';
 
 function block(overrides: Record<string, string | number> = {}): string {
   const all = {
@@ -84,16 +84,17 @@ describe('fails', () => {
   });
 
   it('when it was started before the deployment that was to start it', async () => {
-    const deployment = { transaction: 't', startedAt: new Date(Date.UTC(2025, 11, 31, 23, 59, 0)), before: {} };
+    const minuteAgo = deployment({ startedAtMs: -60_000 });
     const entry = { ...api, restarted: true };
     const old = look(block({ InactiveExitTimestampMonotonic: 900_000_000 }));
-    expect(await observe(entry, [old], { deployment })).toMatchObject({
+    expect(await observe(entry, [old], { deployment: minuteAgo })).toMatchObject({
       verdict: 'fail',
       found: 'api active/running since before this deployment',
     });
     const fresh = look(block({ InactiveExitTimestampMonotonic: 990_000_000 }));
-    expect(await observe(entry, [fresh], { deployment })).toMatchObject({ verdict: 'pass' });
+    expect(await observe(entry, [fresh], { deployment: minuteAgo })).toMatchObject({ verdict: 'pass' });
     expect(await observe(entry, [old])).toMatchObject({ verdict: 'pass' });
+    expect(await observe(entry, [old], { deployment: deployment() })).toMatchObject({ verdict: 'pass' });
   });
 });
 

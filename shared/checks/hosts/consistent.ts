@@ -37,8 +37,10 @@ function unfinished(facts: HostFacts, { transaction }: ConsistencyExpectation): 
   return [
     ...(foreign(active) ? [{ found: `the unfinished transaction ${active} on ${host}`, remedy: recover }] : []),
     ...(foreign(lease) && lease !== active ? [{ found: `the lock of ${lease} on ${host}`, remedy: recover }] : []),
-    ...(critical === null ? [] : [{ found: `${host} marked critical (${critical})`, remedy: recover }]),
-    // While something is being deployed, what an older run left is about to be removed by its end.
+    // While something is being deployed, what an older run left is about to be removed by its end: marker and files.
+    ...(transaction !== null || critical === null
+      ? []
+      : [{ found: `${host} marked critical (${critical})`, remedy: recover }]),
     ...(transaction === null ? leftovers : []).map((path) => ({
       found: `${path} left on ${host}`,
       remedy:

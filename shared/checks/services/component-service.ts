@@ -1,10 +1,11 @@
 import type { Service } from '../../manifest/environment';
 import type { Observation } from '../check';
-import type { ServiceSample } from '../context';
+import type { DeploymentUnderCheck, ServiceSample } from '../context';
 
 export interface ServiceLooks {
-  /** As it was before a deployment that was to start it anew; empty where nothing was deployed. */
-  before: readonly ServiceSample[];
+  /** Runs that must be over, as a restart was to replace them; empty where none was to. */
+  replaced: readonly ServiceSample[];
+  direction: DeploymentUnderCheck['direction'];
   first: readonly ServiceSample[];
   second: readonly ServiceSample[];
   /** Milliseconds between the two looks. */
@@ -12,7 +13,10 @@ export interface ServiceLooks {
 }
 
 /** What two looks at the units of one component say. */
-export function compare(service: Service, { before, first, second, betweenMs }: ServiceLooks): Observation {
+export function compare(
+  service: Service,
+  { replaced, direction, first, second, betweenMs }: ServiceLooks,
+): Observation {
   const expected = service.manager === 'systemd' ? service.units.length : 1;
   if (second.length < expected) return missing(second.length, expected);
   const restarted = second.filter((sample) => hasRestarted(first, sample));
@@ -24,8 +28,8 @@ export function compare(service: Service, { before, first, second, betweenMs }: 
   }
   const down = second.filter((sample) => !sample.active);
   if (down.length > 0) return notRunning(down, first);
-  const old = second.filter((sample) => isSameRun(before, sample));
-  if (old.length > 0) return notStartedAnew(old);
+  const old = second.filter((sample) => isSameRun(replaced, sample));
+  if (old.length > 0) return notStartedAnew(old, direction);
   return running(second);
 }
 
@@ -54,16 +58,20 @@ function notRunning(down: readonly ServiceSample[], first: readonly ServiceSampl
   return { verdict: 'fail', found, remedy: 'The service did not come up: read its log below.' };
 }
 
-/** Whether this is still the run that was there before the deployment, which was to start it anew. */
-function isSameRun(before: readonly ServiceSample[], { unit, invocation }: ServiceSample): boolean {
-  return invocation !== null && before.some((sample) => sample.unit === unit && sample.invocation === invocation);
+/** Whether this is still a run that a restart was to end. */
+function isSameRun(replaced: readonly ServiceSample[], { unit, invocation }: ServiceSample): boolean {
+  return invocation !== null && replaced.some((sample) => sample.unit === unit && sample.invocation === invocation);
 }
 
-function notStartedAnew(old: readonly ServiceSample[]): Observation {
+function notStartedAnew(old: readonly ServiceSample[], direction: ServiceLooks['direction']): Observation {
   const units = old.map(({ unit, state }) => `${unit} ${state}`).join(', ');
+  const whose =
+    direction === 'forward'
+      ? 'before the deployment, so with the old version'
+      : 'before going back, so with the new version';
   return {
     verdict: 'fail',
-    found: `${units}, in the same run as before the deployment, so with the old version`,
+    found: `${units}, in the same run as ${whose}`,
     remedy: 'The service was not started anew: see why its restart did nothing, such as another unit of the same name.',
     final: true,
   };

@@ -1,4 +1,5 @@
 import type { Environment } from '../../manifest/environment';
+import type { Clock } from '../../ports';
 import type { Observation } from '../check';
 import type { Bound } from '../check-type';
 import type { DeploymentUnderCheck } from '../context';
@@ -26,9 +27,10 @@ export function watchingTimes(betweenMs: number): Required<Pick<Bound, 'takesMs'
   return { takesMs: betweenMs, timeoutMs: betweenMs + lookingMs };
 }
 
-/** Seconds since the deployment began that is being checked, or null without one; `now` by the runner's clock. */
-export function deploymentAge(deployment: DeploymentUnderCheck | undefined, now: Date): number | null {
-  return deployment === undefined ? null : Math.max(0, (now.getTime() - deployment.startedAt.getTime()) / 1000);
+/** Seconds since the deployment began that is being checked; null where nothing has to have been started since. */
+export function deploymentAge(deployment: DeploymentUnderCheck | undefined, clock: Clock): number | null {
+  const startedAtMs = deployment?.startedAtMs ?? null;
+  return startedAtMs === null ? null : Math.max(0, (clock.monotonicMs() - startedAtMs) / 1000);
 }
 
 export interface Problem {

@@ -121,12 +121,15 @@ async function watch(
   const sampler = samplerOf(context);
   const maxAgeMs = Math.min(sharedMs, betweenMs / 10);
   const own = (samples: readonly ServiceSample[]) => samples.filter((sample) => sample.component === component.name);
-  const before = own(context.deployment?.before[host.host] ?? []);
+  const { deployment } = context;
+  const replaced = own(deployment?.replaced[host.host] ?? []);
+  const direction = deployment?.direction ?? 'forward';
   const look = async () => own(await sampler.sample(host, maxAgeMs, attempt.signal));
-  return await lookTwice(look, (first, second) => compare(component.service, { before, first, second, betweenMs }), {
-    betweenMs,
-    attempt,
-  });
+  return await lookTwice(
+    look,
+    (first, second) => compare(component.service, { replaced, direction, first, second, betweenMs }),
+    { betweenMs, attempt },
+  );
 }
 
 function byHand(service: Service): string | null {

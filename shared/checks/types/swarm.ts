@@ -102,7 +102,7 @@ function prepare(spec: SwarmSpec, betweenMs: number, host: HostProbe, context: C
       lookTwice(
         async () => parseSwarm(host.host, (await askHost(host, question, attempt)).stdout),
         (first, second) => {
-          const updatedWithin = within(spec.updated, deploymentAge(context.deployment, context.clock.now()));
+          const updatedWithin = within(spec.updated, deploymentAge(context.deployment, context.clock));
           return judgeSwarm(first, second, { services, updatedWithin, betweenMs });
         },
         { betweenMs, attempt },

@@ -57,7 +57,7 @@ function prepare(spec: SystemdSpec, betweenMs: number, host: HostProbe, context:
     program: 'systemctl',
     whereFrom: 'The host has no systemd: remove the check, or choose other hosts.',
   };
-  const mustBeNew = restarted && deployment !== undefined;
+  const mustBeNew = restarted && deploymentAge(deployment, clock) !== null;
   return {
     target: spec.units.join(', '),
     expected:
@@ -69,7 +69,7 @@ function prepare(spec: SystemdSpec, betweenMs: number, host: HostProbe, context:
       lookTwice(
         async () => parseUnits(host.host, (await askHost(host, question, attempt)).stdout, spec.units),
         (first, second) => {
-          const startedWithin = restarted ? deploymentAge(deployment, clock.now()) : null;
+          const startedWithin = restarted ? deploymentAge(deployment, clock) : null;
           return judgeUnits(first, second, { state, betweenMs, startedWithin });
         },
         { betweenMs: state === 'inactive' ? 0 : betweenMs, attempt },

@@ -1,0 +1,78 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { stringify } from 'yaml';
+import { type Ended, Site } from '../support/site';
+
+let site: Site;
+
+const outcome = ({ exitCode, outputs }: Ended) => [exitCode, outputs['outcome']];
+const agreement = ({ report }: Ended) =>
+  report.checks.filter(({ type }) => type === 'consistency').map(({ verdict, found }) => `${verdict}: ${found}`);
+
+beforeAll(async () => {
+  site = await Site.open({
+    manifest: (manifest) => {
+      const { health, components } = manifest['environments'].staging;
+      health.suites.push('consistency.yml');
+      components.web.service.when = 'restart';
+    },
+  });
+  site.writeManifest();
+  const check = { name: 'all hosts agree', type: 'consistency', attempts: 1, timeout: '10s' };
+  writeFileSync(join(site.workspace, '.github/consistency.yml'), stringify({ checks: [check] }));
+});
+afterAll(() => site.close());
+
+describe('a deployment whose own suite asks whether all hosts agree', () => {
+  const agreed = (version: string) => [
+    `pass: web ${version} on 2 hosts, the same in 2 processes that could be traced to a release`,
+  ];
+
+  it('is not held up by its own transaction, neither before nor after the switch', async () => {
+    for (const version of ['1.0.0', '1.1.0']) {
+      const ended = await site.deploy(version);
+      expect(outcome(ended)).toEqual([0, 'deployed']);
+      expect(ended.report.warnings).toEqual([]);
+      expect(agreement(ended)).toEqual(agreed(version));
+    }
+  });
+
+  it('has nothing open where there is nothing to do', async () => {
+    const ended = await site.run('deploy', { version: '1.1.0' });
+    expect(outcome(ended)).toEqual([0, 'no-op']);
+    expect(agreement(ended)).toEqual(agreed('1.1.0'));
+  });
+
+  it('is verified after going back, and by a rollback', async () => {
+    const red = await site.deploy('1.2.0', 'unhealthy');
+    expect(outcome(red)).toEqual([1, 'rolled-back']);
+    expect(agreement(red)).toEqual(agreed('1.1.0'));
+    const back = await site.run('rollback', { reason: 'orders are lost' });
+    expect(outcome(back)).toEqual([0, 'deployed']);
+    expect(agreement(back)).toEqual(agreed('1.0.0'));
+  });
+
+  it('is not held up by the mark of the one before, which its success removes', async () => {
+    for (const machine of site.machines) writeFileSync(join(machine.state, 'CRITICAL'), 'look at this host\n');
+    const ended = await site.deploy('1.3.0');
+    expect(outcome(ended)).toEqual([0, 'deployed']);
+    expect(agreement(ended)).toEqual(agreed('1.3.0'));
+    expect(site.machines.map((machine) => machine.note('CRITICAL'))).toEqual([null, null]);
+  });
+});
+
+describe('a service that is not started anew', () => {
+  it('is red, although it is up and healthy', async () => {
+    // Without a link the host counts as new, and a process that runs already is left alone.
+    rmSync(join(site.second.root, 'current'));
+    const ended = await site.deploy('1.4.0');
+    expect(ended.outputs['outcome']).not.toBe('deployed');
+    const services = ended.report.checks.filter(({ name, host }) => name === 'service web' && host === 'web-02');
+    expect(services[0]).toMatchObject({
+      verdict: 'fail',
+      attempts: 1,
+      found: 'web running, in the same run as before the deployment, so with the old version',
+    });
+  });
+});
