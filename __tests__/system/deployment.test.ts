@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startFleet } from './fleet/fleet';
 import type { FleetHost } from './fleet/host';
-import { mustBe, Shop, starts, until } from './fleet/shop';
+import { type Manifest, mustBe, Shop, starts, until } from './fleet/shop';
 
 let shop: Shop;
 
@@ -109,5 +109,41 @@ describe('units that cannot be used', () => {
     expect(run.report.failure?.message).toMatch(/^web-02: frontend: unit shop-frontend is 'masked'/);
     expect(run.report.failure).toMatchObject({ host: 'web-02', remedy: expect.stringContaining('systemctl unmask') });
     await expect(shop.versions()).resolves.toEqual(shop.all('1.0.0'));
+  });
+});
+
+describe('a unit whose restart does not happen', () => {
+  const systemctl = '/usr/local/sbin/systemctl';
+  const runOf = (unit: string) => shop.ledger.ask(`systemctl show -P InvocationID ${unit}`);
+
+  beforeAll(async () => {
+    await shop.reset();
+    shop.configure((staging) => {
+      for (const { service } of Object.values<Manifest>(staging['components'])) service.when = 'restart';
+    });
+    mustBe('deployed', await shop.deploy('1.0.0'));
+    const deaf = 'case "$*" in *restart*shop-backend*) exit 0 ;; esac\nexec /usr/bin/systemctl "$@"';
+    writeFileSync(shop.ledger.path(systemctl), `#!/bin/sh\n${deaf}\n`, { mode: 0o755 });
+  });
+
+  afterAll(async () => {
+    await shop.ledger.ask(`rm ${systemctl}`);
+    shop.configure(() => undefined);
+  });
+
+  it('is red in its old run, and its old run is right again once the others are back', async () => {
+    const before = { backend: await runOf('shop-backend'), frontend: await runOf('shop-frontend') };
+    const run = await shop.deploy('1.1.0');
+    mustBe('rolled-back', run);
+    expect(run.report.failure).toMatchObject({
+      phase: 'health',
+      check: 'service backend',
+      host: 'web-01',
+      message: expect.stringContaining('shop-backend active/running, in the same run as before the deployment'),
+    });
+    await expect(runOf('shop-backend')).resolves.toBe(before.backend);
+    await expect(runOf('shop-frontend')).resolves.not.toBe(before.frontend);
+    await expect(shop.versions()).resolves.toEqual(shop.all('1.0.0'));
+    await expect(shop.damage()).resolves.toEqual([]);
   });
 });

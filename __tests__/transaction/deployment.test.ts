@@ -362,6 +362,14 @@ describe('what the checks are told about the deployment', () => {
     expect(told(world).at(-1)).toMatchObject({ direction: 'back', replaced: { a: run('run-2'), b: [] } });
   });
 
+  it('names none that was there before, as where a restart did nothing', async () => {
+    const world = serving();
+    world.host('b').deaf = true;
+    world.verdicts = ['red'];
+    expect(await deploy(world)).toMatchObject({ outcome: 'rolled-back' });
+    expect(told(world).at(-1)).toMatchObject({ direction: 'back', replaced: { a: run('run-2'), b: [] } });
+  });
+
   it('names none of a host that was back before it was told to', async () => {
     const world = serving();
     world.verdicts = ['red'];

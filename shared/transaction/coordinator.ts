@@ -22,7 +22,7 @@ import {
   versionOf,
 } from './planning';
 import type { Recorder } from './recorder';
-import { replacedRuns, type ServiceRuns } from './replaced-runs';
+import { replacedRuns, runsWithout, type ServiceRuns } from './replaced-runs';
 import type { StagedArtifact, TransactionRequest } from './request';
 import { type HistoryEntry, type HostSnapshot, readSnapshot } from './snapshot';
 import { planWaves } from './waves';
@@ -341,13 +341,13 @@ export class Coordinator {
   }
 
   /**
-   * Runs of before are right again, and hosts that never switched are still in them; so are units beside the components.
-   * What must be over are the runs that were seen in the new version, except where a host had gone back by itself: which
+   * Runs of before are right again: hosts that never switched, and services whose restart did nothing, are still in them.
+   * What must be over are the runs that began with the new version, except where a host had gone back by itself: which
    * version was seen there is not known.
    */
   #back(): DeploymentUnderCheck {
     const { environment, transactionId: transaction } = this.#request;
-    const replaced = replacedRuns(environment, this.#seen, this.#wentBack);
+    const replaced = replacedRuns(environment, runsWithout(this.#seen, this.#ports.services ?? {}), this.#wentBack);
     return { transaction, direction: 'back', startedAtMs: null, replaced };
   }
 

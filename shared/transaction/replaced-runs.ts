@@ -16,6 +16,15 @@ export function replacedRuns(environment: Environment, services: ServiceRuns, ho
   return Object.fromEntries(hosts.map((host) => [host, (services[host] ?? []).filter(replaced)]));
 }
 
+/** Those of `services` that are not among `others`. */
+export function runsWithout(services: ServiceRuns, others: ServiceRuns): ServiceRuns {
+  const isOther = (host: string, { unit, invocation }: ServiceSample) =>
+    (others[host] ?? []).some((other) => other.unit === unit && other.invocation === invocation);
+  return Object.fromEntries(
+    Object.entries(services).map(([host, samples]) => [host, samples.filter((sample) => !isOther(host, sample))]),
+  );
+}
+
 /** For checks that are asked while a transaction is open, where nothing can be said about what it has started. */
 export function openTransaction(
   transaction: string,
