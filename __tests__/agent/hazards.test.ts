@@ -108,6 +108,23 @@ describeInShells('what could keep the agent from its work', (shell) => {
     expect(box.read('../ran')).toBe('down\n');
   });
 
+  it('runs no migration that comes after everybody went back, as one that waited for the lock does, but undoes one', async () => {
+    const transaction = withCommands();
+    await staged(transaction);
+    const step = (name: string) =>
+      transaction.call(
+        'migrate',
+        { name: 'db', step: name, timeout: 5 },
+        { stdin: `${secretsInput({})}echo ${name} >>"${box.folder}/ran"\n` },
+      );
+    must(await step('version'));
+    must(await transaction.revert());
+    expect((await step('up')).code).toBe('wrong-state');
+    expect((await step('backup')).code).toBe('wrong-state');
+    must(await step('down'));
+    expect(box.read('../ran')).toBe('version\ndown\n');
+  });
+
   it('is watched again once a confirmed host is told to go back', async () => {
     const transaction = withCommands({ stop: 'sleep 1' });
     await staged(transaction);

@@ -1679,9 +1679,13 @@ verb_mark() { # key: facts that recovery needs; `no-return`, `migration.<name>`,
 verb_migrate() { # text on standard input after the secrets
   member
   [ "$state" != idle ] || wrong_state
-  # Forward only while the lease lives; the way back has to be open at any time.
+  # Forward only while the lease lives and nobody has gone back: one that waited for the lock meanwhile would change what
+  # has been undone since. The way back has to be open at any time.
   case ${a_step:-} in
-    backup | up) needs_lease ;;
+    backup | up)
+      needs_lease
+      [ "$state" = staged ] || wrong_state
+      ;;
   esac
   arg timeout
   limit=$value
