@@ -44,12 +44,17 @@ export class FakeClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const timer = { at: this.#now + ms, wake: resolve };
-      this.#timers.push(timer);
-      signal?.addEventListener('abort', () => {
+      const onAbort = () => {
         this.#timers = this.#timers.filter((other) => other !== timer);
-        reject(signal.reason);
-      });
+        reject(signal?.reason);
+      };
+      const wake = () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      };
+      const timer = { at: this.#now + ms, wake };
+      this.#timers.push(timer);
+      signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
 
