@@ -34,7 +34,7 @@ export interface HealthGate {
 }
 
 /** The failure that people read when a verdict is red: the first check that decided it. */
-export function redCheck(phase: string, verdict: HealthVerdict): Failure {
+export function redCheck(phase: string, verdict: Omit<HealthVerdict, 'services'>): Failure {
   const rank = { fail: 0, inconclusive: 1, warn: 2, pass: 3 };
   const [worst] = verdict.checks
     .filter((check) => check.severity === 'critical')
