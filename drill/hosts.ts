@@ -32,6 +32,8 @@ export interface EmbeddedHostOptions {
   authorizedKey: string;
   /** Environment of every command. HOME, USER, LOGNAME and SHELL are added. */
   environment: Record<string, string>;
+  /** Of the loopback interface. Default: 127.0.0.1. */
+  address?: string;
   /** 0 chooses a free one. */
   port?: number;
 }
@@ -39,7 +41,7 @@ export interface EmbeddedHostOptions {
 export interface EmbeddedHost {
   readonly name: string;
   readonly folder: string;
-  readonly address: '127.0.0.1';
+  readonly address: string;
   readonly port: number;
   readonly user: string;
   /** Public host key, `ssh-ed25519 AAAA…`. */
@@ -81,7 +83,7 @@ export async function startHost(options: EmbeddedHostOptions): Promise<EmbeddedH
 class SshHost implements EmbeddedHost {
   readonly name: string;
   readonly folder: string;
-  readonly address = '127.0.0.1';
+  readonly address: string;
   readonly user: string;
   readonly hostKey: string;
   readonly journal: JournalEntry[] = [];
@@ -101,6 +103,7 @@ class SshHost implements EmbeddedHost {
 
   constructor(options: EmbeddedHostOptions, folderHandle: FileHandle) {
     this.name = options.name;
+    this.address = options.address ?? '127.0.0.1';
     this.folder = options.folder;
     this.user = options.user;
     this.folderHandle = folderHandle;

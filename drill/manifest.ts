@@ -10,6 +10,8 @@ export interface ManifestFacts {
   view: string;
   /** Absolute path of the Node that runs the demonstration services. */
   node: string;
+  /** Files with health checks, beside the manifest. */
+  suites: readonly string[];
 }
 
 /** The manifest of the demonstration application, as a user would write it but with short times. */
@@ -37,7 +39,7 @@ export function renderManifest(facts: ManifestFacts): string {
       ]),
     ),
     rollout: { lease: '3s', 'keep-releases': 3 },
-    health: { suites: ['health.yml'], stabilise: '1s', deadline: '30s' },
+    health: { suites: [...facts.suites], stabilise: '1s', deadline: '60s' },
     paths: {
       state: `${facts.view}/var/lib/deploy-safeguard`,
       captures: `${facts.view}/var/backups/deployment-state`,
@@ -47,7 +49,7 @@ export function renderManifest(facts: ManifestFacts): string {
   return stringify({ app: 'shop', environments: { [facts.environment]: environment } }, { lineWidth: 0 });
 }
 
-/** Health checks: every service on every host answers, says it is up, and is the version that was deployed. */
+/** The least that a team would check: every service answers, says that it is up, and is the version that was deployed. */
 export function renderSuite(watched: readonly Watched[], view: string): string {
   const attempts = { attempts: 2, delay: '500ms', timeout: '3s' };
   const checks = watched.flatMap((place) => [
@@ -55,7 +57,7 @@ export function renderSuite(watched: readonly Watched[], view: string): string {
       name: `${place.component} on ${place.host} is healthy`,
       type: 'http',
       category: place.component,
-      url: `http://127.0.0.1:${place.port}/actuator/health`,
+      url: `http://${place.address}:${place.port}/health`,
       expect: { json: { status: 'UP' } },
       ...attempts,
     },
@@ -63,7 +65,7 @@ export function renderSuite(watched: readonly Watched[], view: string): string {
       name: `${place.component} on ${place.host} is the deployed version`,
       type: 'http',
       category: place.component,
-      url: `http://127.0.0.1:${place.port}/version`,
+      url: `http://${place.address}:${place.port}/version.txt`,
       expect: { contains: '${version}' },
       ...attempts,
     },

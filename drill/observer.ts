@@ -9,6 +9,8 @@ export interface Watched {
   component: string;
   /** Absolute path of the folder with `releases/` and `current`. */
   root: string;
+  /** Where it answers over HTTP. */
+  address: string;
   port: number;
 }
 
@@ -118,7 +120,7 @@ export class Observer {
     const silent = { version: null, healthy: false };
     return new Promise((resolve) => {
       const request = http.get(
-        { host: '127.0.0.1', port: place.port, path: '/actuator/health', agent: this.agent, timeout: answerWithinMs },
+        { host: place.address, port: place.port, path: '/health', agent: this.agent, timeout: answerWithinMs },
         (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -19,10 +19,25 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...chosen];
 }
 
-function isFree(port: number): Promise<boolean> {
+/**
+ * Addresses of the loopback interface, one after the other, on which all of these TCP ports are free now. All of 127/8 is
+ * this machine on Linux, so that every host can have the same ports.
+ * @throws Error naming the ports when twenty tries found none
+ */
+export async function freeAddresses(count: number, ports: readonly number[]): Promise<string[]> {
+  for (let tries = 0; tries < 20; tries += 1) {
+    const network = `127.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+    const addresses = Array.from({ length: count }, (_, index) => `${network}.${index + 11}`);
+    const free = addresses.flatMap((address) => ports.map((port) => isFree(port, address)));
+    if (!(await Promise.all(free)).includes(false)) return addresses;
+  }
+  throw new Error(`Another program on this machine has one of the TCP ports ${ports.join(', ')} on every address.`);
+}
+
+function isFree(port: number, address = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    server.listen(port, address, () => server.close(() => resolve(true)));
   });
 }

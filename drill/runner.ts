@@ -22,6 +22,8 @@ export interface RunnerOptions {
   token: string;
   /** Given to every action that declares them, below what a step says itself. */
   commonInputs: Readonly<Record<string, string>>;
+  /** Environment variables that the workflow gives to every step. */
+  environment?: Readonly<Record<string, string>>;
   /** Masked from the first line on, as a runner does with the job's secrets. */
   secrets: string[];
   /** Program that runs the bundles. Default: this very Node. */
@@ -255,6 +257,7 @@ export class Runner {
       RUNNER_TOOL_CACHE: path.join(folder, '_tool'),
       // Keeps a bundle that switches Node's compile cache on from leaving files outside the drill's folder.
       NODE_DISABLE_COMPILE_CACHE: '1',
+      ...this.options.environment,
       ...request.environment,
     };
   }

@@ -1,16 +1,16 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { chmodSync, readdirSync, rmSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { buildArtifacts, components } from './application/artifacts';
+import { buildArtifacts, components, ports } from './application/artifacts';
 import { boxPath } from './box';
 import { EmbeddedGithub } from './github';
 import { type EmbeddedHost, hostViewTarget, startHost } from './hosts';
 import { generateKeyPair } from './keys';
 import { renderManifest, renderSuite } from './manifest';
 import { Observer, type Watched } from './observer';
-import { freePorts } from './ports';
+import { freeAddresses } from './ports';
 import { endProcesses, endProcessesNow, marker } from './processes';
 import { Runner } from './runner';
 
@@ -18,6 +18,13 @@ const hostNames = ['web-01', 'web-02'] as const;
 const user = 'deploy';
 const slug = 'example/shop';
 const environmentName = 'production';
+
+/** One of the suites that are meant to be copied, as it is. */
+const readySuite = 'docs/examples/suites/node-pm2-prisma/smoke.yml';
+/** The manifest that also lists the ready suite, relative to the workspace. */
+export const smokeManifest = '.github/with-smoke.yml';
+/** Environment variable of the steps with the token that the ready suite sends. */
+const smokeToken = 'SMOKE_TEST_TOKEN';
 
 export interface StageOptions {
   /** The checkout whose actions are run. */
@@ -80,13 +87,14 @@ async function build(
   const token = `ghs_${randomBytes(18).toString('hex')}`;
   const hostPath = boxPath(path.join(folder, 'programs'));
   await symlink(hostViewTarget, view);
-  const ports = await freePorts(hostNames.length * components.length);
-  const watched = places(folder, ports);
+  const addresses = await freeAddresses(hostNames.length, Object.values(ports));
+  const member = randomBytes(18).toString('base64url');
 
   const hosts: EmbeddedHost[] = [];
-  for (const name of hostNames) {
+  for (const [index, name] of hostNames.entries()) {
     const host = await startHost({
       name,
+      address: addresses[index] ?? '127.0.0.1',
       folder: path.join(folder, name),
       user,
       authorizedKey: key.publicKey,
@@ -94,19 +102,23 @@ async function build(
     });
     cleaners.push(() => host.stop());
     hosts.push(host);
-    await furnish(host, watched);
   }
+  const watched = hosts.flatMap(placesOn);
+  for (const place of watched) await furnish(place, folder, member);
 
   const github = await EmbeddedGithub.start({ slug, token });
   cleaners.push(() => github.stop());
 
   await buildArtifacts(path.join(workspace, 'build'));
   await mkdir(path.join(workspace, '.github'), { recursive: true });
-  await writeFile(
-    path.join(workspace, '.github', 'safeguard.yml'),
-    renderManifest({ environment: environmentName, hosts, view, node: options.node ?? process.execPath }),
-  );
-  await writeFile(path.join(workspace, '.github', 'health.yml'), renderSuite(watched, view));
+  const node = options.node ?? process.execPath;
+  const facts = { environment: environmentName, hosts, view, node };
+  const inWorkspace = (name: string) => path.join(workspace, '.github', name);
+  await writeFile(inWorkspace('safeguard.yml'), renderManifest({ ...facts, suites: ['health.yml'] }));
+  const both = ['health.yml', path.basename(readySuite)];
+  await writeFile(path.join(workspace, smokeManifest), renderManifest({ ...facts, suites: both }));
+  await writeFile(inWorkspace('health.yml'), renderSuite(watched, view));
+  await copyFile(path.join(options.repository, readySuite), inWorkspace(path.basename(readySuite)));
   const keyFile = path.join(folder, 'id_ed25519');
   await writeFile(keyFile, key.privateKey, { mode: 0o600 });
 
@@ -120,7 +132,8 @@ async function build(
       slug,
       token,
       commonInputs: { environment: environmentName, 'ssh-private-key': key.privateKey },
-      secrets: [key.privateKey],
+      environment: { [smokeToken]: member },
+      secrets: [key.privateKey, member],
       ...(options.node === undefined ? {} : { node: options.node }),
     });
     cleaners.push(() => made.killAll());
@@ -141,23 +154,22 @@ async function build(
   };
 }
 
-function places(folder: string, ports: number[]): Watched[] {
-  const all = hostNames.flatMap((host) => components.map((component) => ({ host, component })));
-  return all.map(({ host, component }, index) => ({
-    host,
+function placesOn({ name, folder, address }: EmbeddedHost): Watched[] {
+  return components.map((component) => ({
+    host: name,
     component,
-    root: path.join(folder, host, 'srv', component),
-    port: ports[index] ?? 0,
+    root: path.join(folder, 'srv', component),
+    address,
+    port: ports[component],
   }));
 }
 
 /** The folders and settings that a machine has before its first deployment. */
-async function furnish(host: EmbeddedHost, watched: readonly Watched[]): Promise<void> {
-  for (const name of ['tmp', 'etc', 'srv', 'var']) await mkdir(path.join(host.folder, name), { recursive: true });
-  for (const place of watched.filter((entry) => entry.host === host.name)) {
-    const settings = { host: host.name, port: place.port, owner: process.pid };
-    await writeFile(path.join(host.folder, 'etc', `${place.component}.json`), `${JSON.stringify(settings)}\n`);
-  }
+async function furnish({ host, component, address, port }: Watched, folder: string, token: string): Promise<void> {
+  const home = path.join(folder, host);
+  for (const name of ['tmp', 'etc', 'srv', 'var']) await mkdir(path.join(home, name), { recursive: true });
+  const settings = { host, address, port, token, owner: process.pid };
+  await writeFile(path.join(home, 'etc', `${component}.json`), `${JSON.stringify(settings)}\n`);
 }
 
 async function versionOfRelease(release: string): Promise<string | null> {

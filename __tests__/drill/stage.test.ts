@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -9,16 +9,22 @@ import { processesOf } from '../../drill/processes';
 import { Progress } from '../../drill/progress';
 import { findRepository } from '../../drill/repository';
 import type { Fact, Scenario } from '../../drill/scenario';
+import { deceptiveVersion } from '../../drill/scenarios/deceptive-version';
 import { firstDeployment } from '../../drill/scenarios/first-deployment';
 import { twoDeployers } from '../../drill/scenarios/two-deployers';
-import { type Stage, setStage } from '../../drill/stage';
+import { type Stage, setStage, smokeManifest } from '../../drill/stage';
+import { planSuite } from '../../shared/checks/plan';
+import { defaultChecks, loadSuites } from '../../shared/checks/suites';
 import { loadManifest, selectEnvironment } from '../../shared/manifest/load';
 
+const readySuite = 'docs/examples/suites/node-pm2-prisma/smoke.yml';
 let repository: string;
 let results: string;
 
 beforeEach(() => {
   repository = mkdtempSync(path.join(tmpdir(), 'safeguard-repository-'));
+  mkdirSync(path.dirname(path.join(repository, readySuite)), { recursive: true });
+  copyFileSync(path.join(process.cwd(), readySuite), path.join(repository, readySuite));
   results = mkdtempSync(path.join(tmpdir(), 'safeguard-results-'));
 });
 
@@ -44,6 +50,16 @@ describe('the stage', () => {
     expect(environment.rollout.leaseSeconds).toBe(3);
   });
 
+  it('has another one that lists the ready suite, which is the very file of the documentation', async () => {
+    const manifest = await loadManifest(path.join(stage.folder, 'workspace', smokeManifest));
+    const environment = selectEnvironment(manifest, 'production');
+    expect(environment.health.suites).toEqual(['health.yml', 'smoke.yml']);
+    const files = environment.health.suites.map((name) => path.join(stage.folder, 'workspace', '.github', name));
+    const checks = await loadSuites(files, environment);
+    planSuite([...defaultChecks(environment), ...checks], environment.health.deadlineSeconds * 1000);
+    expect(readFileSync(files[1] ?? '', 'utf8')).toBe(readFileSync(readySuite, 'utf8'));
+  });
+
   it('is gone without a trace after it was closed', async () => {
     await stage.close();
     await stage.close();
@@ -57,6 +73,19 @@ describe('the stage', () => {
     expect(result).toMatchObject({ outcome: 'deployed', ok: false });
     expect(result.facts.filter((fact) => !fact.ok)).toMatchObject([
       { found: expect.stringContaining('web-01 backend: no answer, current none') },
+    ]);
+  });
+
+  it('finds that the version that only looks well came through, although somebody says that it did not', async () => {
+    const output = (line: string) => `require('node:fs').appendFileSync(process.env.GITHUB_OUTPUT, '${line}\\n')`;
+    action('health-check', output('result=pass'));
+    action('deploy', `${output('outcome=rolled-back')}; process.exit(1)`);
+    const result = await playScenario(deceptiveVersion, stage, silent());
+    expect(result).toMatchObject({ outcome: 'rolled-back', ok: false });
+    expect(result.facts.filter((fact) => fact.ok).map(({ text }) => text)).toEqual([
+      'health-check exits with 0',
+      'deploy exits with 1',
+      'nothing temporary is left on the hosts',
     ]);
   });
 
@@ -124,7 +153,7 @@ function run(scenarios: Scenario[], signal = new AbortController().signal): Prom
 function action(name: string, main: string): void {
   mkdirSync(path.join(repository, 'actions', name), { recursive: true });
   mkdirSync(path.join(repository, 'dist', name), { recursive: true });
-  const inputs = 'inputs: { version: {}, environment: {}, ssh-private-key: {} }';
+  const inputs = 'inputs: { version: {}, environment: {}, ssh-private-key: {}, manifest: {}, suite: {} }';
   writeFileSync(
     path.join(repository, 'actions', name, 'action.yml'),
     `${inputs}\nruns: { using: node24, main: ../../dist/${name}/index.js }\n`,

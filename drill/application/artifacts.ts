@@ -12,18 +12,24 @@ export type ComponentName = (typeof components)[number];
 
 export interface Release {
   version: string;
-  /** The component that starts well and then reports itself unhealthy, or null. */
-  fails: ComponentName | null;
+  /** The component that starts well and then reports itself unhealthy. */
+  fails?: ComponentName;
+  /** The component that answers every unknown path with its page, as if everything were there. */
+  fallback?: ComponentName;
 }
+
+/** Where the components listen on their host: what the ready suite that the drill runs asks. */
+export const ports: Readonly<Record<ComponentName, number>> = { backend: 4800, frontend: 4810 };
 
 /** What the drill deploys, in the order of its scenarios. */
 export const releases = {
-  first: { version: '1.0.0', fails: null },
-  second: { version: '1.1.0', fails: null },
+  first: { version: '1.0.0' },
+  second: { version: '1.1.0' },
   unhealthy: { version: '1.2.0', fails: 'backend' },
-  interrupted: { version: '1.3.0', fails: null },
-  left: { version: '2.0.0', fails: null },
-  right: { version: '2.0.1', fails: null },
+  deceptive: { version: '1.2.1', fallback: 'frontend' },
+  interrupted: { version: '1.3.0' },
+  left: { version: '2.0.0' },
+  right: { version: '2.0.1' },
 } as const satisfies Record<string, Release>;
 
 const program = readFileSync(new URL('./service.js', import.meta.url), 'utf8');
@@ -36,7 +42,12 @@ export async function buildArtifacts(folder: string): Promise<void> {
 }
 
 async function writeArtifact(folder: string, component: ComponentName, release: Release): Promise<void> {
-  const facts = { component, version: release.version, fails: release.fails === component };
+  const facts = {
+    component,
+    version: release.version,
+    fails: release.fails === component,
+    fallback: release.fallback === component,
+  };
   const archive = pack();
   archive.entry({ name: 'service.js', mode: 0o644, mtime: new Date(0) }, program);
   archive.entry({ name: 'release.json', mode: 0o644, mtime: new Date(0) }, `${JSON.stringify(facts)}\n`);

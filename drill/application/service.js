@@ -1,6 +1,8 @@
 // The demonstration service: one file, nothing but Node. `node service.js <settings.json>` serves what release.json
-// beside it says; a release marked `fails` starts, answers, and then reports itself unhealthy.
+// beside it says: the backend an API with live updates, the frontend one page and its script. A release marked `fails`
+// starts, answers, and then reports itself unhealthy; one marked `fallback` answers every unknown path with its page.
 
+const { createHash } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const { createServer } = require('node:http');
 const path = require('node:path');
@@ -12,12 +14,59 @@ const startedAt = Date.now();
 /** The unhealthy release looks well for this long, as real ones do. */
 const wellForMs = 400;
 
+const script = `document.title = ${JSON.stringify(`${release.component} ${release.version}`)};\n`;
+const scriptPath = `/assets/index-${createHash('sha256').update(script).digest('hex').slice(0, 8)}.js`;
+
+const common = {
+  '/': (response) => send(response, 200, 'text/html; charset=utf-8', page()),
+  '/version.txt': (response) => send(response, 200, 'text/plain; charset=utf-8', `${release.version}\n`),
+  '/health': sendHealth,
+};
+
+const frontend = {
+  [scriptPath]: (response) => send(response, 200, 'text/javascript', script),
+};
+
+const lastSync = new Date(startedAt).toISOString();
+const backend = {
+  '/health/write-sync': (response) =>
+    sendJson(response, 200, { status: 'UP', workers: [{ id: 1, lastHeartbeat: new Date().toISOString() }] }),
+  '/api/pems/sync-status': forMembers(60, () => ({ errorRate: 0, lastSync })),
+  '/api/pems/queue-metrics': forMembers(60, () => ({ pending: 0, failed: 0 })),
+  '/api/pems/sync-logs': forMembers(30, () => ({ logs: [] })),
+  '/api/pems/conflicts': forMembers(30, () => ({ conflicts: [] })),
+  '/api/pems/write-sync': forMembers(10, () => ({ started: false })),
+};
+
+const routes = { ...common, ...(release.component === 'backend' ? backend : frontend) };
+
 const server = createServer((request, response) => {
   const route = new URL(request.url, 'http://service').pathname;
-  if (route === '/') return send(response, 200, 'text/html; charset=utf-8', page());
-  if (route === '/version') return send(response, 200, 'text/plain; charset=utf-8', `${release.version}\n`);
-  if (route === '/actuator/health') return sendHealth(response);
+  if (Object.hasOwn(routes, route)) return routes[route](response, request);
+  if (release.fallback) return routes['/'](response, request);
   return send(response, 404, 'text/plain; charset=utf-8', 'not found\n');
+});
+
+/** Sockets that have become WebSockets; the server forgets them. */
+const live = new Set();
+
+server.on('upgrade', (request, socket) => {
+  const url = new URL(request.url, 'http://service');
+  socket.on('error', () => socket.destroy());
+  if (release.component !== 'backend' || url.pathname !== '/ws/sync-status') return refuse(socket, '404 Not Found');
+  if (!isMember(url.searchParams.get('token'))) return refuse(socket, '401 Unauthorized');
+  live.add(socket);
+  socket.on('close', () => live.delete(socket));
+  // RFC 6455, 4.2.2
+  const key = `${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+  const accept = createHash('sha1').update(key).digest('base64');
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+  );
+  const message = Buffer.from(JSON.stringify({ type: 'queue_update', pending: 0 }));
+  socket.write(Buffer.concat([Buffer.from([0x81, message.length]), message]));
+  // Clients only listen here; the one thing that they send is that they leave.
+  socket.on('data', () => socket.end(Buffer.from([0x88, 0])));
 });
 
 server.on('error', (error) => {
@@ -25,8 +74,8 @@ server.on('error', (error) => {
   process.exit(1);
 });
 
-server.listen(settings.port, '127.0.0.1', () => {
-  console.log(`${release.component} ${release.version} answers on port ${settings.port}`);
+server.listen(settings.port, settings.address, () => {
+  console.log(`${release.component} ${release.version} answers on ${settings.address}:${settings.port}`);
 });
 
 // A drill that was killed could not stop its services.
@@ -36,6 +85,7 @@ process.on('SIGTERM', () => {
   console.log(`${release.component} ${release.version} stops`);
   server.close(() => process.exit(0));
   server.closeAllConnections();
+  for (const socket of live) socket.destroy();
 });
 
 function exitWithoutOwner() {
@@ -49,17 +99,42 @@ function exitWithoutOwner() {
 function sendHealth(response) {
   const sick = release.fails && Date.now() - startedAt > wellForMs;
   if (sick) console.error(`${release.component} ${release.version}: the order queue does not answer`);
-  const body = {
+  sendJson(response, sick ? 500 : 200, {
     status: sick ? 'DOWN' : 'UP',
     component: release.component,
     version: release.version,
+    components: { database: { status: 'UP' } },
     ...(sick ? { reason: 'the order queue does not answer' } : {}),
-  };
-  send(response, sick ? 500 : 200, 'application/json', `${JSON.stringify(body)}\n`);
+  });
 }
 
-function send(response, status, type, body) {
-  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+/** A route for those with the token, who are told how often they may ask in a minute. */
+function forMembers(limit, answer) {
+  return (response, request) => {
+    const [, token] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '') ?? [];
+    if (!isMember(token)) return sendJson(response, 401, { error: 'unauthorized' });
+    return sendJson(response, 200, answer(), {
+      'ratelimit-limit': limit,
+      'ratelimit-remaining': limit - 1,
+      'ratelimit-reset': 60,
+    });
+  };
+}
+
+function isMember(token) {
+  return settings.token !== undefined && token === settings.token;
+}
+
+function refuse(socket, status) {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function sendJson(response, status, body, headers = {}) {
+  send(response, status, 'application/json', `${JSON.stringify(body)}\n`, headers);
+}
+
+function send(response, status, type, body, headers = {}) {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store', ...headers });
   response.end(body);
 }
 
@@ -76,11 +151,11 @@ function page() {
   strong { display: block; font-size: 4rem; letter-spacing: -.03em; line-height: 1.2 }
   p { opacity: .65; margin: 0 }
 </style>
-<main>
+<main id="root">
   <p>${settings.host} · ${release.component}</p>
   <strong>${release.version}</strong>
-  <p>running since ${new Date(startedAt).toISOString()}</p>
+  <p>running since ${lastSync}</p>
 </main>
-</html>
+${release.component === 'frontend' ? `<script type="module" src="${scriptPath}"></script>\n` : ''}</html>
 `;
 }

@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario';
+import { deceptiveVersion } from './deceptive-version';
 import { failingVersion } from './failing-version';
 import { firstDeployment } from './first-deployment';
 import { goodDeployment } from './good-deployment';
@@ -12,6 +13,7 @@ export const scenarios: readonly Scenario[] = [
   goodDeployment,
   sameVersionAgain,
   failingVersion,
+  deceptiveVersion,
   killedRunner,
   twoDeployers,
 ];
