@@ -207,7 +207,8 @@ describe('a swarm', () => {
 
   it('fails tasks that find no node, other numbers of replicas, services that are not there', async () => {
     await create('shop_nowhere', ['--constraint', 'node.labels.disk==fast']);
-    await until('a task waits', async () => (await engine.docker('service', 'ps', 'shop_nowhere')).includes('Pending'));
+    const placed = () => engine.docker('service', 'ps', '--no-trunc', 'shop_nowhere');
+    await until('a task waits', async () => /Pending.*no suitable node/.test(await placed()));
     const services = { shop_nowhere: {}, shop_web: { replicas: 3 }, shop_ghost: {} };
     expect(await ask({ services })).toMatchObject({
       verdict: 'fail',
