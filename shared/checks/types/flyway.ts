@@ -6,10 +6,11 @@ import { commonShape } from '../fields';
 import { once } from '../once';
 import { fill, valuesFor } from '../placeholders';
 import { askPostgres } from '../postgres/ask';
-import { hostsAsked, targetOf } from '../postgres/fields';
+import { targetOf } from '../postgres/fields';
 import { flywayVersions, historySql, judgeFlyway } from '../postgres/flyway-history';
 import { judgeHistory, tableName } from '../postgres/history-table';
 import { checkMigrationSpec, identifier, migrationShape } from '../postgres/migration-fields';
+import { postgresType } from '../postgres/postgres-type';
 
 const schema = once(() =>
   z
@@ -25,15 +26,7 @@ const schema = once(() =>
 );
 type Spec = z.output<ReturnType<typeof schema>>;
 
-export const flywayCheck: CheckType<Spec> = {
-  type: 'flyway',
-  category: 'database',
-  schema,
-  bind: (spec, environment) => ({
-    hosts: hostsAsked(spec, environment),
-    prepare: (host, context) => prepare(spec, host, context),
-  }),
-};
+export const flywayCheck: CheckType<Spec> = postgresType('flyway', schema, prepare);
 
 function prepare(spec: Spec, host: HostProbe | null, context: CheckContext): PreparedCheck {
   const target = targetOf(spec, host, context);

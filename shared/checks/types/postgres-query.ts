@@ -7,7 +7,8 @@ import { checkPlaceholders, commonShape, templated, textShape } from '../fields'
 import { once } from '../once';
 import { fill, type PlaceholderValues, valuesFor } from '../placeholders';
 import { askPostgres } from '../postgres/ask';
-import { checkPostgresSpec, hostsAsked, postgresShape, targetOf } from '../postgres/fields';
+import { checkPostgresSpec, postgresShape, targetOf } from '../postgres/fields';
+import { postgresType } from '../postgres/postgres-type';
 import { describeQuery, judgeRows, type QueryExpectation } from '../postgres/query-expectation';
 import { sqlLiteral } from '../postgres/quoting';
 
@@ -71,15 +72,7 @@ const schema = once(() =>
 );
 type Spec = z.output<ReturnType<typeof schema>>;
 
-export const postgresQueryCheck: CheckType<Spec> = {
-  type: 'postgres-query',
-  category: 'database',
-  schema,
-  bind: (spec, environment) => ({
-    hosts: hostsAsked(spec, environment),
-    prepare: (host, context) => prepare(spec, host, context),
-  }),
-};
+export const postgresQueryCheck: CheckType<Spec> = postgresType('postgres-query', schema, prepare);
 
 function prepare(spec: Spec, host: HostProbe | null, context: CheckContext): PreparedCheck {
   const target = targetOf(spec, host, context);

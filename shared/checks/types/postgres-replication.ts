@@ -6,7 +6,8 @@ import type { CheckContext, HostProbe } from '../context';
 import { commonShape, milliseconds } from '../fields';
 import { once } from '../once';
 import { askPostgres } from '../postgres/ask';
-import { checkPostgresSpec, hostsAsked, postgresShape, targetOf } from '../postgres/fields';
+import { checkPostgresSpec, postgresShape, targetOf } from '../postgres/fields';
+import { postgresType } from '../postgres/postgres-type';
 import { describeReplication, judgeReplication, type ReplicationExpectation } from '../postgres/replication';
 import { replicationView, standbySql } from '../postgres/replication-view';
 import { size } from '../postgres/size';
@@ -54,15 +55,7 @@ const schema = once(() =>
 );
 type Spec = z.output<ReturnType<typeof schema>>;
 
-export const postgresReplicationCheck: CheckType<Spec> = {
-  type: 'postgres-replication',
-  category: 'database',
-  schema,
-  bind: (spec, environment) => ({
-    hosts: hostsAsked(spec, environment),
-    prepare: (host, context) => prepare(spec, host, context),
-  }),
-};
+export const postgresReplicationCheck: CheckType<Spec> = postgresType('postgres-replication', schema, prepare);
 
 function prepare(spec: Spec, host: HostProbe | null, context: CheckContext): PreparedCheck {
   const target = targetOf(spec, host, context);

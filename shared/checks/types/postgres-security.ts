@@ -6,7 +6,8 @@ import type { CheckContext, HostProbe } from '../context';
 import { commonShape } from '../fields';
 import { once } from '../once';
 import { askPostgres } from '../postgres/ask';
-import { checkPostgresSpec, hostsAsked, postgresShape, targetOf } from '../postgres/fields';
+import { checkPostgresSpec, postgresShape, targetOf } from '../postgres/fields';
+import { postgresType } from '../postgres/postgres-type';
 import {
   describeSecurity,
   judgeSecurity,
@@ -59,15 +60,7 @@ const schema = once(() =>
 );
 type Spec = z.output<ReturnType<typeof schema>>;
 
-export const postgresSecurityCheck: CheckType<Spec> = {
-  type: 'postgres-security',
-  category: 'database',
-  schema,
-  bind: (spec, environment) => ({
-    hosts: hostsAsked(spec, environment),
-    prepare: (host, context) => prepare(spec, host, context),
-  }),
-};
+export const postgresSecurityCheck: CheckType<Spec> = postgresType('postgres-security', schema, prepare);
 
 function prepare(spec: Spec, host: HostProbe | null, context: CheckContext): PreparedCheck {
   const target = targetOf(spec, host, context);

@@ -5,7 +5,8 @@ import type { CheckContext, HostProbe } from '../context';
 import { commonShape } from '../fields';
 import { once } from '../once';
 import { askPostgres } from '../postgres/ask';
-import { checkPostgresSpec, hostsAsked, postgresShape, targetOf } from '../postgres/fields';
+import { checkPostgresSpec, postgresShape, targetOf } from '../postgres/fields';
+import { postgresType } from '../postgres/postgres-type';
 import { describeServer, judgeServer, type ServerExpectation, serverSql } from '../postgres/server';
 import { versionOf, versionText } from '../postgres/server-version';
 
@@ -49,15 +50,7 @@ const schema = once(() =>
 );
 type Spec = z.output<ReturnType<typeof schema>>;
 
-export const postgresCheck: CheckType<Spec> = {
-  type: 'postgres',
-  category: 'database',
-  schema,
-  bind: (spec, environment) => ({
-    hosts: hostsAsked(spec, environment),
-    prepare: (host, context) => prepare(spec, host, context),
-  }),
-};
+export const postgresCheck: CheckType<Spec> = postgresType('postgres', schema, prepare);
 
 function prepare(spec: Spec, host: HostProbe | null, context: CheckContext): PreparedCheck {
   const target = targetOf(spec, host, context);

@@ -6,9 +6,10 @@ import { commonShape } from '../fields';
 import { once } from '../once';
 import { fill, valuesFor } from '../placeholders';
 import { askPostgres } from '../postgres/ask';
-import { hostsAsked, targetOf } from '../postgres/fields';
+import { targetOf } from '../postgres/fields';
 import { judgeHistory, tableName } from '../postgres/history-table';
 import { checkMigrationSpec, identifier, migrationShape } from '../postgres/migration-fields';
+import { postgresType } from '../postgres/postgres-type';
 import { judgePrisma, prismaMigrations, prismaSql } from '../postgres/prisma-history';
 
 const schema = once(() =>
@@ -25,15 +26,7 @@ const schema = once(() =>
 );
 type Spec = z.output<ReturnType<typeof schema>>;
 
-export const prismaCheck: CheckType<Spec> = {
-  type: 'prisma',
-  category: 'database',
-  schema,
-  bind: (spec, environment) => ({
-    hosts: hostsAsked(spec, environment),
-    prepare: (host, context) => prepare(spec, host, context),
-  }),
-};
+export const prismaCheck: CheckType<Spec> = postgresType('prisma', schema, prepare);
 
 function prepare(spec: Spec, host: HostProbe | null, context: CheckContext): PreparedCheck {
   const target = targetOf(spec, host, context);
