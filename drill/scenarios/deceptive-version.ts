@@ -68,6 +68,7 @@ function expectBlame(play: Play, deploy: PlayedStep): void {
     names.join(', ') || 'nobody is blamed',
   );
   const message = red[0]?.message ?? '';
+  play.tell(`the report says: ${message}`);
   play.expect(
     'it says what was expected and what was found instead',
     message.includes('status 404') && message.includes('status 200'),
