@@ -53,6 +53,17 @@ describe('a deployment whose own suite asks whether all hosts agree', () => {
     expect(agreement(back)).toEqual(agreed('1.0.0'));
   });
 
+  it('is verified by a recovery, whose transaction that is then', async () => {
+    await site.artifact('1.2.1');
+    const run = site.start('deploy', { version: '1.2.1' });
+    expect(await run.step.whenLine(/▸ health/)).not.toBeNull();
+    run.step.kill();
+    expect((await run.finished).signal).toBe('SIGKILL');
+    const recovered = await site.recover({ 'force-run-finished': 'true' });
+    expect(recovered.outputs['outcome']).toBe('rolled-back');
+    expect(agreement(recovered)).toEqual(agreed('1.0.0'));
+  });
+
   it('is not held up by the mark of the one before, which its success removes', async () => {
     for (const machine of site.machines) writeFileSync(join(machine.state, 'CRITICAL'), 'look at this host\n');
     const ended = await site.deploy('1.3.0');
