@@ -125,6 +125,21 @@ describeInShells('what could keep the agent from its work', (shell) => {
     expect(box.read('../ran')).toBe('version\ndown\n');
   });
 
+  it('takes no mark of a way forward after everybody went back, but those of the way back', async () => {
+    const transaction = withCommands();
+    await staged(transaction);
+    const mark = (key: string, value: string) => transaction.call('mark', { key, value });
+    must(await mark('migration.db', 'started:1'));
+    must(await transaction.revert());
+    must(await mark('migration.db', 'undone:1'));
+    for (const value of ['started:1', 'backed-up:1', 'applied:1', 'applied']) {
+      expect((await mark('migration.db', value)).code).toBe('wrong-state');
+    }
+    expect((await mark('no-return', 'db')).code).toBe('wrong-state');
+    expect(box.read(`txn/${transaction.id}/migration.db`)).toBe('undone:1\n');
+    expect(box.read(`txn/${transaction.id}/no-return`)).toBeNull();
+  });
+
   it('is watched again once a confirmed host is told to go back', async () => {
     const transaction = withCommands({ stop: 'sleep 1' });
     await staged(transaction);

@@ -1670,6 +1670,15 @@ verb_mark() { # key: facts that recovery needs; `no-return`, `migration.<name>`,
     *) refuse bad-call "unknown mark $key" ;;
   esac
   arg value
+  case $key/$value in
+    no-return/* | migration.*/started* | migration.*/backed-up* | migration.*/applied*)
+      # See verb_migrate: one that comes after the way back would say again what the way back has taken back.
+      case $state in
+        open | staged) ;;
+        *) wrong_state ;;
+      esac
+      ;;
+  esac
   [ -n "$active" ] || wrong_state
   keep "$ROOT/txn/$txn/$key" "$value"
   journal mark "$key=$value"
