@@ -347,12 +347,26 @@ describeInShells(
         expect(calls()).toEqual(expected);
       });
 
+      it.each([
+        ['stop-start', ['stop', 'reset-failed', 'start']],
+        ['restart', ['reset-failed', 'restart']],
+        ['reload', ['reset-failed', 'restart']],
+      ] as const)(
+        'that run before there is a release are in a new run with the first one, with %s',
+        async (when, verbs) => {
+          const transaction = await staged(box.transaction({ version: '1.0.0', components: [unit(when)] }));
+          box.write('../calls', '');
+          must(await transaction.switch());
+          expect(calls().slice(0, verbs.length)).toEqual(verbs.map((verb) => `${verb} -- ${units.join(' ')}`));
+        },
+      );
+
       it('that do not come up are said to be what they are', async () => {
         const transaction = await staged(box.transaction({ components: [unit('restart')] }));
         box.write('../fails', '');
         const answer = await transaction.switch();
         expect(answer).toMatchObject({ status: 'failed', code: 'start-failed' });
-        expect(answer.message).toContain(`systemctl start ${units.join(' ')}`);
+        expect(answer.message).toContain(`systemctl restart ${units.join(' ')}`);
       });
 
       it('are not waited for while the host starts', async () => {
