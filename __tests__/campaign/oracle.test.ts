@@ -254,6 +254,24 @@ describe('the oracle', () => {
     expect(judge(evidence).breaches.map((breach) => breach.promise)).toContain(promise);
   });
 
+  it.each([
+    ['web-02', 'was not told to stay', []],
+    ['web-02', 'was told to stay', [1]],
+    ['web-01', 'decided to stay', [1]],
+  ])('sees the first release of %s go, which %s', (host, how, promises) => {
+    const evidence = clean();
+    for (const sight of evidence.sights) {
+      if (sight.at === 0 && sight.host === host) Object.assign(sight, { release: null, version: null });
+    }
+    if (how === 'was told to stay') evidence.entries.push(entry(host, 40, 'confirm', 'state', 'confirmed'));
+    const back = { host, component: 'backend' as const };
+    evidence.sights.push(
+      { ...back, at: 2500, release: null, version: null },
+      { ...back, at: 2700, release: transaction, version: '2.0.0-well' },
+    );
+    expect(judge(evidence).breaches.map((breach) => breach.promise)).toEqual(promises);
+  });
+
   it('excuses a version that could not go back only if that was told', () => {
     for (const told of [true, false]) {
       const evidence = clean();

@@ -73,15 +73,21 @@ class Judge {
     }
   }
 
-  /** Only a deployment that found nothing takes the link away when it goes back. */
+  /** Only a deployment that found nothing takes the link away when it goes back, and no more once this host was told to stay. */
   #vanished(sights: readonly Sight[]): void {
     for (const [index, sight] of sights.entries()) {
       const before = sights[index - 1];
       if (sight.release !== null || before === undefined) continue;
       const foundNothing = sights[index - 2]?.release === null;
-      const committed = this.#committed.some(({ id }) => id === before.release);
+      const told = this.#evidence.entries.some(
+        ({ at, host, transaction, verb, detail }) =>
+          at <= sight.at &&
+          host === sight.host &&
+          transaction === before.release &&
+          ['confirm confirmed', 'decide commit'].includes(`${verb} ${detail}`),
+      );
       const text = `${sight.component}: current led to ${before.release} and was gone then`;
-      this.#ask(1, foundNothing && !committed, sight.host, text);
+      this.#ask(1, foundNothing && !told, sight.host, text);
     }
   }
 
