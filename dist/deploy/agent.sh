@@ -796,7 +796,7 @@ process_stop() {
 }
 
 # shellcheck disable=SC2086 # unit names are split on purpose; the manifest allows no spaces in them
-service_start() { # fresh|again: after a stop, or over a service that may be running
+service_start() { # fresh|again|anew: after a stop, over a service that may be running, over one that a reload is not enough for
   why=''
   case $manager in
     none) return 0 ;;
@@ -828,14 +828,14 @@ service_start() { # fresh|again: after a stop, or over a service that may be run
       fi
       ;;
     process)
-      if [ "$1" = again ]; then process_stop || { why="process of $name did not stop" && return 1; }; fi
+      if [ "$1" != fresh ]; then process_stop || { why="process of $name did not stop" && return 1; }; fi
       process_start || {
         why="process of $name did not start: $(tail -n 5 "$ROOT/log/$name.log" 2>/dev/null)"
         return 1
       }
       ;;
     command)
-      if [ "$1" = again ]; then service_stop || return 1; fi
+      if [ "$1" != fresh ]; then service_stop || return 1; fi
       logged "$cmd_start" || {
         why="start command of $name failed with exit code $logged_status: $why"
         return 1
@@ -1347,7 +1347,8 @@ verb_switch() { # one component
       fi
       started_how=fresh
     elif [ "$previous" = - ]; then
-      started_how=fresh
+      # What runs here without a release of ours needs more than a reload, and a command that stops it may not know it yet.
+      if [ "$manager" = command ]; then started_how=fresh; else started_how=anew; fi
     fi
     point_current "$croot" "releases/$release" || die switch-failed "cannot switch $croot/current to release $release" "component=$name"
     journal linked "$name"
@@ -1670,6 +1671,15 @@ verb_mark() { # key: facts that recovery needs; `no-return`, `migration.<name>`,
     *) refuse bad-call "unknown mark $key" ;;
   esac
   arg value
+  case $key/$value in
+    no-return/* | migration.*/started* | migration.*/backed-up* | migration.*/applied*)
+      # See verb_migrate: one that comes after the way back would say again what the way back has taken back.
+      case $state in
+        open | staged) ;;
+        *) wrong_state ;;
+      esac
+      ;;
+  esac
   [ -n "$active" ] || wrong_state
   keep "$ROOT/txn/$txn/$key" "$value"
   journal mark "$key=$value"
@@ -1679,9 +1689,13 @@ verb_mark() { # key: facts that recovery needs; `no-return`, `migration.<name>`,
 verb_migrate() { # text on standard input after the secrets
   member
   [ "$state" != idle ] || wrong_state
-  # Forward only while the lease lives; the way back has to be open at any time.
+  # Forward only while the lease lives and nobody has gone back: one that waited for the lock meanwhile would change what
+  # has been undone since. The way back has to be open at any time.
   case ${a_step:-} in
-    backup | up) needs_lease ;;
+    backup | up)
+      needs_lease
+      [ "$state" = staged ] || wrong_state
+      ;;
   esac
   arg timeout
   limit=$value
