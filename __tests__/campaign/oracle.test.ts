@@ -254,6 +254,23 @@ describe('the oracle', () => {
     expect(judge(evidence).breaches.map((breach) => breach.promise)).toContain(promise);
   });
 
+  it('excuses a line that the full disk of the ledger host did not take, and no other', () => {
+    for (const [full, what, promises] of [
+      [true, 'state', []],
+      [true, 'opened', [4]],
+      [false, 'state', [4]],
+    ] as const) {
+      const evidence = clean();
+      evidence.entries.push(entry('web-02', 50, 'open', 'opened', '', 'other', 4));
+      evidence.entries.push(entry('web-01', 60, 'open', what, '', 'other', 4));
+      if (full) {
+        const strike = { kind: 'disk' as const, hosts: [0], leaveKilobytes: 0, untilMs: null };
+        evidence.struck.push({ ...strike, moment: { at: 'time', ms: 0 } });
+      }
+      expect(judge(evidence).breaches.map((breach) => breach.promise)).toEqual(promises);
+    }
+  });
+
   it.each([
     ['web-02', 'was not told to stay', []],
     ['web-02', 'was told to stay', [1]],

@@ -279,7 +279,7 @@ class Judge {
   // ---------------------------------------------------------------- 4: never two at once
 
   #exclusion(): void {
-    const { entries, hosts, cut } = this.#evidence;
+    const { entries, hosts, cut, struck } = this.#evidence;
     for (const host of hosts) {
       const own = inOrder(entries.filter((entry) => entry.host === host));
       this.#epochsGrow(host, own);
@@ -287,8 +287,12 @@ class Judge {
     }
     const [ledger] = hosts;
     if (ledger === undefined || cut.has(ledger)) return;
+    const full = struck.some((fault) => fault.kind === 'disk' && fault.hosts.includes(0));
     for (const entry of entries.filter(({ what }) => what === 'opened')) {
-      const first = entries.find((other) => other.host === ledger && other.transaction === entry.transaction);
+      const own = entries.filter((other) => other.host === ledger && other.transaction === entry.transaction);
+      // The journal is for people: where the disk is full, a line of it is lost and the lease is taken all the same.
+      if (full && !own.some(({ what }) => what === 'opened')) continue;
+      const [first] = own;
       const text = `${entry.transaction} was opened here before the ledger host had agreed`;
       this.#ask(4, first !== undefined && first.look <= entry.look, entry.host, text);
     }
