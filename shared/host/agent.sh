@@ -1671,12 +1671,13 @@ verb_mark() { # key: facts that recovery needs; `no-return`, `migration.<name>`,
     *) refuse bad-call "unknown mark $key" ;;
   esac
   arg value
-  case $key/$value in
-    no-return/* | migration.*/started* | migration.*/backed-up* | migration.*/applied*)
-      # See verb_migrate: one that comes after the way back would say again what the way back has taken back.
-      case $state in
-        open | staged) ;;
-        *) wrong_state ;;
+  case $key in
+    migration.*)
+      # A mark that comes late, after the undo has begun, would say again what is being taken back.
+      get "$ROOT/txn/$txn/$key"
+      case $got/$value in
+        undo*/undo*) ;;
+        undo*) refuse late "mark '$value' of $key comes after '$got'" "state=$state" ;;
       esac
       ;;
   esac
